@@ -1,0 +1,1 @@
+"""Takes pictures off Kafka, has them doubled tile by tile, and keeps the books."""

@@ -1,0 +1,147 @@
+"""Content-addressed blobs: every file under the SHA-256 of its bytes, written once, atomically."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from infra.errors import DoubletError, Unavailable
+
+SCHEME = "blob:"
+_HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHUNK = 1024 * 1024  # bytes hashed at a time: bounded memory at full speed
+
+
+class BlobMissing(DoubletError):
+    """The store is there and holds no blob of that hash."""
+
+
+class BadBlobReference(DoubletError):
+    """A reference that does not point into our own store."""
+
+
+class BlobStoreUnavailable(Unavailable):
+    """The store cannot be reached, or refuses us."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A stored file: the hash of its bytes is its name."""
+
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not _HEX_SHA256.fullmatch(self.sha256):
+            raise BadBlobReference(f"{self.sha256[:80]!r} is not a SHA-256 in lower-case hex")
+
+    @property
+    def path(self) -> str:
+        """Where it lies, under two levels of folders so that none grows too large."""
+        return f"{self.sha256[:2]}/{self.sha256[2:4]}/{self.sha256}"
+
+    @property
+    def reference(self) -> str:
+        """The ``dataref`` of a claim check."""
+        return SCHEME + self.sha256
+
+    @classmethod
+    def from_reference(cls, reference: str) -> "Blob":
+        """Read a ``dataref``.
+
+        Raises:
+            BadBlobReference: it names anything but a blob of our own store.
+        """
+        if not reference.startswith(SCHEME):
+            raise BadBlobReference(
+                f"{reference[:80]!r} points outside our blob store; only blob:<sha256> is read"
+            )
+        return cls(reference.removeprefix(SCHEME))
+
+
+class BlobStore(Protocol):
+    """Where pictures, results and previews lie.
+
+    Every method raises BlobStoreUnavailable when the store cannot be reached.
+    """
+
+    def put(self, content: bytes) -> Blob:
+        """Store bytes; storing them again changes nothing."""
+
+    def put_file(self, path: Path) -> Blob:
+        """Store a file of any size, without reading it into memory."""
+
+    def get(self, blob: Blob) -> bytes:
+        """The bytes; raises BlobMissing."""
+
+    def size(self, blob: Blob) -> int:
+        """The length in bytes; raises BlobMissing."""
+
+
+class ObjectBlobStore:
+    """A BlobStore over a local folder or an S3 bucket, whichever the URL names."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def put(self, content: bytes) -> Blob:
+        blob = Blob(hashlib.sha256(content).hexdigest())
+        self._write(blob, content)
+        return blob
+
+    def put_file(self, path: Path) -> Blob:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        blob = Blob(digest)
+        self._write(blob, path)
+        return blob
+
+    def get(self, blob: Blob) -> bytes:
+        try:
+            return bytes(obstore.get(self._store, blob.path).bytes())
+        except FileNotFoundError:
+            raise BlobMissing(f"the blob store holds no {blob.reference}") from None
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def size(self, blob: Blob) -> int:
+        try:
+            return obstore.head(self._store, blob.path)["size"]
+        except FileNotFoundError:
+            raise BlobMissing(f"the blob store holds no {blob.reference}") from None
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def _write(self, blob: Blob, content: bytes | Path | IO[bytes]) -> None:
+        try:
+            obstore.put(self._store, blob.path, content)
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+
+def open_blob_store(url: str) -> BlobStore:
+    """The store at ``s3://bucket/prefix`` (credentials from AWS's own variables) or ``file:///``.
+
+    Raises:
+        BlobStoreUnavailable: the URL names no store that we can open.
+    """
+    try:
+        if url.startswith("file://"):
+            return ObjectBlobStore(LocalStore.from_url(url, mkdir=True))
+        return ObjectBlobStore(from_url(url))
+    except (BaseError, OSError, ValueError) as error:
+        raise BlobStoreUnavailable(
+            f"cannot open the blob store {url!r}: {_first_line(error)}; check BLOB_STORE"
+        ) from error
+
+
+def _unavailable(error: Exception) -> BlobStoreUnavailable:
+    return BlobStoreUnavailable(f"the blob store does not answer: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

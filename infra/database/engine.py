@@ -1,0 +1,94 @@
+"""How the database is reached: SQLite by default, PostgreSQL by URL."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from infra.errors import DoubletError, Unavailable
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one; SQLite allows one at a time."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, is locked, or its disk is full."""
+
+
+class BadDatabaseUrl(DoubletError):
+    """DATABASE_URL is not one that SQLAlchemy understands."""
+
+
+class Database:
+    """A pool of connections and a factory of sessions."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.engine = _engine(url)
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise BadDatabaseUrl(f"DATABASE_URL is not usable: {error}") from error
+        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(
+            self.engine.execution_options(read_only=True), expire_on_commit=False
+        )
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """A session whose work is committed at the end, or undone as a whole.
+
+        Raises:
+            DatabaseUnavailable: the database is away; nothing was written.
+        """
+        return _translating(self._writers)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session that only reads, from one snapshot, and never waits for a writer.
+
+        Raises:
+            DatabaseUnavailable: the database is away.
+        """
+        return _translating(self._readers)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    try:
+        with sessions.begin() as session:
+            yield session
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        # Connections that a restarted server left behind are noticed before they are used.
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: SqliteConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, above
+    connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
+    connection.execute("PRAGMA synchronous=FULL")  # a commit survives a power cut
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at BEGIN: one that reads first and writes later would otherwise
+    # fail at once when another wrote in between, however long it may wait.
+    reads = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

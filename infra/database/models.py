@@ -1,0 +1,271 @@
+"""The tables, in the words of the domain."""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A timezone-aware moment, stored in UTC on databases with and without time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; the database stores UTC only")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Lane(StrEnum):
+    """How a picture came to us."""
+
+    UPLOAD = "upload"
+    APOD = "apod"
+
+
+class ImageState(StrEnum):
+    """Where a picture stands; all but ``working`` and ``retrying`` are ends."""
+
+    WORKING = "working"
+    RETRYING = "retrying"
+    DONE = "done"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+
+
+class Outcome(StrEnum):
+    """How one Kafka record ended; a record without outcome is in flight."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+
+
+class ApodState(StrEnum):
+    """Where a calendar day of APOD stands.
+
+    ``published`` means that the day's event is on Kafka; what became of the picture is in
+    ``images``.
+    """
+
+    WAITING = "waiting"
+    PUBLISHED = "published"
+    SKIPPED = "skipped"
+
+
+class PartState(StrEnum):
+    """How a part of the system says it is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"
+    RESTARTING = "restarting"
+    STOPPED = "stopped"
+
+
+def _words(enum: type[StrEnum]) -> Enum:
+    # Plain text instead of a database's own enumeration: a new state then needs no migration.
+    return Enum(
+        enum,
+        native_enum=False,
+        create_constraint=False,
+        length=16,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Base(DeclarativeBase):
+    """Root of the tables."""
+
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy declares it so)
+        datetime: UtcDateTime(),
+        # SQLite numbers rows by itself only where the key is a plain INTEGER.
+        int: BigInteger().with_variant(Integer(), "sqlite"),
+        Lane: _words(Lane),
+        ImageState: _words(ImageState),
+        Outcome: _words(Outcome),
+        ApodState: _words(ApodState),
+        PartState: _words(PartState),
+    }
+
+
+class Image(Base):
+    """One per event: a picture and what became of it. Unique by (source, event id)."""
+
+    __tablename__ = "images"
+    __table_args__ = (
+        UniqueConstraint("source", "event_id"),
+        Index("ix_images_state_received", "state", "received_at"),
+        Index("ix_images_received", "received_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(200))
+    event_id: Mapped[str] = mapped_column(String(200))
+    lane: Mapped[Lane]
+    name: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    bytes: Mapped[int | None]
+    media_type: Mapped[str | None] = mapped_column(String(100))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    credit: Mapped[str | None] = mapped_column(Text)
+    copyright: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[str | None] = mapped_column(Text)
+    """What was done to the picture besides doubling, such as ``first frame of 20``."""
+    state: Mapped[ImageState]
+    reason: Mapped[str | None] = mapped_column(String(64))
+    detail: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None]
+    received_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+    results: Mapped[list["Result"]] = relationship(
+        back_populates="image", order_by="Result.id.desc()"
+    )
+
+
+class Result(Base):
+    """A doubled picture. Unique by image and model version. Stages are in seconds."""
+
+    __tablename__ = "results"
+    __table_args__ = (
+        UniqueConstraint("image_id", "model", "version"),
+        Index("ix_results_stored", "stored_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
+    model: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    spread_sha256: Mapped[str | None] = mapped_column(String(64))
+    mean_spread: Mapped[float | None]
+    """Mean over all pixels of the members' standard deviation of luma, in grey levels."""
+    tiles: Mapped[int]
+    queue_s: Mapped[float]
+    decode_s: Mapped[float]
+    tile_s: Mapped[float]
+    model_s: Mapped[float]
+    join_s: Mapped[float]
+    store_s: Mapped[float]
+    stored_at: Mapped[datetime]
+
+    image: Mapped[Image] = relationship(back_populates="results")
+
+
+class Delivery(Base):
+    """One per consumed Kafka record: what the books are kept in."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_outcome", "topic", "partition", "outcome"),)
+
+    topic: Mapped[str] = mapped_column(String(249), primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    offset: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
+    outcome: Mapped[Outcome | None]
+    reason: Mapped[str | None] = mapped_column(String(64))
+    received_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class DeadLetter(Base):
+    """One per record that was put aside: why, and where its bytes are."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (UniqueConstraint("topic", "partition", "offset"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
+    topic: Mapped[str] = mapped_column(String(249))
+    partition: Mapped[int]
+    offset: Mapped[int]
+    key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    reason: Mapped[str] = mapped_column(String(64), index=True)
+    stage: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int]
+    first_failed_at: Mapped[datetime]
+    last_failed_at: Mapped[datetime]
+
+
+class ApodDay(Base):
+    """One calendar day of APOD and what is known of it."""
+
+    __tablename__ = "apod_days"
+    __table_args__ = (Index("ix_apod_days_state_next_try", "state", "next_try_at"),)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    state: Mapped[ApodState]
+    reason: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    explanation: Mapped[str | None] = mapped_column(Text)
+    credit: Mapped[str | None] = mapped_column(Text)
+    copyright: Mapped[str | None] = mapped_column(Text)
+    media_type: Mapped[str | None] = mapped_column(String(16))
+    permalink: Mapped[str | None] = mapped_column(Text)
+    picture_url: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str | None] = mapped_column(String(200))
+    event_id: Mapped[str | None] = mapped_column(String(200))
+    """(source, event_id) names the row of ``images``, which appears once Kafka delivers it."""
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+
+class LagSample(Base):
+    """How far the consumers of one partition were behind, at one moment."""
+
+    __tablename__ = "lag_samples"
+
+    taken_at: Mapped[datetime] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(String(249), primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    end_offset: Mapped[int]
+    committed_offset: Mapped[int]
+    seconds_behind: Mapped[float]
+
+
+class Part(Base):
+    """One running part of the system, by its own account and its supervisor's."""
+
+    __tablename__ = "parts"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[PartState]
+    detail: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[str] = mapped_column(String(50))
+    pid: Mapped[int | None]
+    restarts: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime]
+    """Since when it is in this state."""
+    seen_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""Kafka as Doublet uses it: the topics, the clients' settings, offsets and lag."""

@@ -1,0 +1,1 @@
+"""The event contract: what travels on Kafka, and how it is read and written."""

@@ -1,0 +1,165 @@
+"""CloudEvents 1.0 over Kafka: the binary and the structured mode of the protocol binding.
+
+Binary mode: one header ``ce_<attribute>`` for each attribute, ``content-type`` for the data.
+Source: CloudEvents Kafka protocol binding 1.0.2, sections 3.2 and 3.3.
+"""
+
+import base64
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from infra.errors import DoubletError
+from infra.events.reasons import Reason
+
+Headers = list[tuple[str, bytes]]
+
+_PREFIX = "ce_"
+_CONTENT_TYPE = "content-type"
+_STRUCTURED = "application/cloudevents"
+_SPEC_VERSION = "1.0"
+_REQUIRED = ("id", "source", "type")
+_LONGEST_ID = 200
+"""Longest id and source in characters: what the database's columns hold."""
+
+
+class BadEvent(DoubletError):
+    """An event that can never be processed, with the reason code of its dead letter."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The attributes of one event, and its data as bytes."""
+
+    id: str
+    source: str
+    type: str
+    content_type: str
+    data: bytes
+    subject: str | None = None
+    time: datetime | None = None
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key: events of one id stay in one partition, in order."""
+        return self.id.encode()
+
+    def headers(self) -> Headers:
+        """The Kafka headers of the binary mode."""
+        attributes = {
+            "specversion": _SPEC_VERSION,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.time.astimezone(UTC).isoformat() if self.time else None,
+            "traceparent": self.traceparent,
+        }
+        headers = [(_PREFIX + name, text.encode()) for name, text in attributes.items() if text]
+        return [*headers, (_CONTENT_TYPE, self.content_type.encode())]
+
+
+def content_type_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """The media type that a record's headers state, without parameters, in lower case."""
+    for name, value in headers:
+        if name.lower() == _CONTENT_TYPE and value is not None:
+            return value.decode("utf-8", "replace").partition(";")[0].strip().lower()
+    return None
+
+
+def has_attributes(headers: Iterable[tuple[str, bytes | None]]) -> bool:
+    """Whether a record claims to be a CloudEvent at all."""
+    headers = list(headers)
+    structured = (content_type_of(headers) or "").startswith(_STRUCTURED)
+    return structured or any(name.startswith(_PREFIX) for name, _ in headers)
+
+
+def read_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Envelope:
+    """Read a CloudEvent; headers that are not of CloudEvents are ignored, whatever they hold.
+
+    Raises:
+        BadEvent: an attribute is missing, malformed or not UTF-8.
+    """
+    headers = list(headers)
+    content_type = content_type_of(headers) or ""
+    if content_type.startswith(_STRUCTURED):
+        return _read_structured(value or b"")
+    attributes = {
+        name.removeprefix(_PREFIX): _text(name, text)
+        for name, text in headers
+        if name.startswith(_PREFIX) and text is not None
+    }
+    return _envelope(attributes, content_type, value or b"")
+
+
+def _read_structured(value: bytes) -> Envelope:
+    try:
+        event = json.loads(value)
+    except ValueError as error:
+        raise BadEvent(Reason.BAD_ENVELOPE, f"the structured event is not JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise BadEvent(Reason.BAD_ENVELOPE, "the structured event is not a JSON object")
+    attributes = {name: text for name, text in event.items() if isinstance(text, str)}
+    content_type = attributes.get("datacontenttype", "application/json")
+    return _envelope(attributes, content_type.partition(";")[0].strip().lower(), _data_of(event))
+
+
+def _data_of(event: dict[str, object]) -> bytes:
+    encoded = event.get("data_base64")
+    if encoded is None:
+        return json.dumps(event.get("data")).encode()
+    try:
+        return base64.b64decode(str(encoded), validate=True)
+    except ValueError as error:
+        raise BadEvent(Reason.BAD_ENVELOPE, f"data_base64 is not base64: {error}") from error
+
+
+def _envelope(attributes: dict[str, str], content_type: str, data: bytes) -> Envelope:
+    missing = [name for name in _REQUIRED if not attributes.get(name)]
+    if missing:
+        raise BadEvent(Reason.BAD_ENVELOPE, f"the event has no {', '.join(missing)}")
+    too_long = [name for name in ("id", "source") if len(attributes[name]) > _LONGEST_ID]
+    if too_long:
+        raise BadEvent(
+            Reason.BAD_ENVELOPE, f"{too_long[0]} is longer than {_LONGEST_ID} characters"
+        )
+    version = attributes.get("specversion")
+    if version != _SPEC_VERSION:
+        raise BadEvent(Reason.BAD_ENVELOPE, f"specversion is {version!r}, not {_SPEC_VERSION!r}")
+    return Envelope(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        content_type=content_type,
+        data=data,
+        subject=attributes.get("subject"),
+        time=_time(attributes.get("time")),
+        traceparent=attributes.get("traceparent"),
+    )
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError as error:
+        raise BadEvent(Reason.BAD_ENVELOPE, f"the header {name} is not UTF-8") from error
+    if "\x00" in text:
+        # PostgreSQL stores no NUL in a text.
+        raise BadEvent(Reason.BAD_ENVELOPE, f"the header {name} holds a NUL character")
+    return text
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadEvent(Reason.BAD_ENVELOPE, f"time {text[:40]!r} is not RFC 3339") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,134 @@
+"""Every setting of Doublet, read from the environment (or a file named ``.env``)."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """One field for each environment variable of the same name in capitals.
+
+    The four addresses are empty by default: the local stack then starts that part itself.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    # Addresses of the parts
+    kafka_bootstrap_servers: str = Field(
+        "", description="Kafka to use, `host:port,…`; empty: the local stack's own broker."
+    )
+    model_server: str = Field(
+        "", description="TensorFlow Serving's gRPC `host:port`; empty: the local stack's own."
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy URL (PostgreSQL: `postgresql+psycopg://…`); empty: SQLite."
+    )
+    blob_store: str = Field(
+        "", description="`s3://bucket/prefix` or `file:///folder`; empty: a folder of the stack."
+    )
+
+    # The local stack
+    home: Path = Field(
+        Path("var"), description="Folder for everything that the local stack keeps on disk."
+    )
+    local_broker: Literal["embedded", "apache"] = Field(
+        "embedded", description="The stack's broker: `embedded`, or `apache` (Java and Maven)."
+    )
+    broker_port: int = Field(9092, description="Port of the local broker, loopback only.")
+    model_server_port: int = Field(8500, description="gRPC port of the local model server.")
+    model_server_rest_port: int = Field(8502, description="REST port of the local model server.")
+    dashboard_port: int = Field(8501, description="Port of the dashboard, loopback only.")
+
+    # Topics
+    partitions: int = Field(4, ge=1, description="Partitions of each topic that carries pictures.")
+    replication_factor: int = Field(
+        -1, description="Replicas of each topic; -1: the broker's own default."
+    )
+    topic_retention_days: float = Field(7, gt=0, description="How long Kafka keeps events.")
+    message_limit_bytes: int = Field(
+        20 * MEBIBYTE, ge=MEBIBYTE, description="Largest event, picture included, that Kafka takes."
+    )
+
+    # Pictures
+    model_name: str = Field("doublet", description="Model to double with, as the server names it.")
+    max_picture_bytes: int = Field(
+        256 * MEBIBYTE, gt=0, description="Largest picture file that is opened."
+    )
+    max_picture_pixels: int = Field(
+        120_000_000, gt=0, description="Largest picture, in pixels, that is decoded."
+    )
+    max_picture_side: int = Field(
+        30_000, gt=0, description="Longest side, in pixels, that is decoded."
+    )
+    tile_side: int = Field(
+        256, ge=64, description="Side of the tiles sent to the model, halo included, in pixels."
+    )
+    tiles_per_call: int = Field(
+        4, ge=1, description="Tiles in one call; beyond 4 a processor gains little, a GPU does."
+    )
+    model_deadline_seconds: float = Field(
+        60, gt=0, description="How long one call to the model server may take."
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="Attempts at one picture before it becomes a dead letter."
+    )
+    keep_spread: bool = Field(
+        True, description="Store the members' disagreement beside each result."
+    )
+
+    # Astronomy Picture of the Day
+    apod_api: Literal["v2", "v1"] = Field(
+        "v2", description="APOD service; `v1` is the old one, archived on 1 December 2026."
+    )
+    apod_v2_url: str = Field(
+        "https://science.nasa.gov/wp-json/wp/v2/apod-basic", description="Address of APOD's v2 API."
+    )
+    apod_v1_url: str = Field(
+        "https://api.nasa.gov/planetary/apod", description="Address of APOD's v1 API."
+    )
+    nasa_api_key: SecretStr = Field(
+        SecretStr("DEMO_KEY"), description="Key for the v1 API; v2 needs none."
+    )
+    apod_timeout_seconds: float = Field(
+        20, gt=0, description="How long one request to the APOD service may take."
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe line that the parts log."
+    )
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """Where Kafka is: the configured cluster, else the local stack's broker."""
+        configured = self.kafka_bootstrap_servers or f"127.0.0.1:{self.broker_port}"
+        return configured.split(",")
+
+    @property
+    def model_server_address(self) -> str:
+        """Where TensorFlow Serving is: configured, else the local stack's model server."""
+        return self.model_server or f"127.0.0.1:{self.model_server_port}"
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in use."""
+        return self.database_url or f"sqlite:///{(self.home / 'doublet.sqlite').absolute()}"
+
+    @property
+    def blobs(self) -> str:
+        """The blob store's URL in use."""
+        return self.blob_store or (self.home / "blobs").absolute().as_uri()
+
+
+@lru_cache
+def settings() -> Settings:
+    """The process's settings, read once.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that its field does not take.
+    """
+    return Settings()

@@ -1,0 +1,1 @@
+"""Puts pictures onto Kafka: APOD by schedule, people's files by command or page."""
