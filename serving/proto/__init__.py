@@ -1,0 +1,1 @@
+"""Messages of TensorFlow Serving's API under our own package name, without TensorFlow."""
