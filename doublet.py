@@ -1,0 +1,39 @@
+"""The command line: every room's own commands under one name."""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+import consumers.commands
+import dashboard.commands
+import infra.commands
+import producers.commands
+import training.commands
+from infra.errors import DoubletError
+
+app = typer.Typer(
+    name="doublet",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Doubles the resolution of pictures as they arrive on Kafka, and accounts for every one.",
+)
+for room in (infra, producers, consumers, dashboard, training):
+    app.add_typer(room.commands.commands)
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is one line and exit code 1."""
+    try:
+        app()
+    except DoubletError as error:
+        sys.exit(f"doublet: {error}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        sys.exit(f"doublet: the setting {name} is not usable: {first['msg']}")
+
+
+if __name__ == "__main__":
+    main()
