@@ -1,0 +1,1 @@
+"""The two local forms of the broker: Apache Kafka itself, and a small one for a machine without Java."""

@@ -1,0 +1,1 @@
+"""What the broker answers, one module per subject, and one function per kind of request."""
