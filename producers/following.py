@@ -1,0 +1,157 @@
+"""Following a picture that was handed in, until it ends."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from infra.database.engine import Database
+from infra.database.models import Delivery, Image, ImageState, Outcome, Result
+from infra.errors import DoubletError
+from producers.submitting import Receipt
+
+POLL_SECONDS = 0.25
+"""How often the database is asked: quick enough to look live, and nothing to a database."""
+
+
+class FollowTimeout(DoubletError):
+    """The pictures did not end in time; they are still being worked at."""
+
+
+class Stage(StrEnum):
+    """Where a picture that was handed in stands, in the submitter's eyes."""
+
+    QUEUED = "queued"
+    WORKING = "working"
+    RETRYING = "retrying"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self not in (Stage.QUEUED, Stage.WORKING, Stage.RETRYING)
+
+    @property
+    def doubled(self) -> bool:
+        """Whether there is a doubled picture to look at."""
+        return self in (Stage.DONE, Stage.DUPLICATE)
+
+
+@dataclass(frozen=True)
+class Doubled:
+    """The result. Width and height are in pixels, seconds from receiving to storing."""
+
+    sha256: str
+    width: int
+    height: int
+    seconds: float
+    stored_at: datetime
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one picture has come. The image's id is None until a consumer has taken it."""
+
+    receipt: Receipt
+    stage: Stage
+    image_id: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    doubled: Doubled | None = None
+
+    def __str__(self) -> str:
+        """In words for a person."""
+        match self.stage, self.doubled:
+            case Stage.DONE, Doubled() as result:
+                return f"done, {result.width} x {result.height} px in {result.seconds:.1f} s"
+            case Stage.DUPLICATE, Doubled() as result:
+                return f"already doubled on {result.stored_at:%Y-%m-%d %H:%M} UTC"
+            case Stage.SKIPPED | Stage.DEAD, _:
+                return ": ".join(filter(None, (self.stage, self.reason, self.detail)))
+        return str(self.stage)
+
+
+class Follower:
+    """Looks up in the database what became of receipts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def look(self, receipts: Sequence[Receipt]) -> list[Progress]:
+        """Where each stands now, in the order of the receipts.
+
+        Raises:
+            DatabaseUnavailable: nobody can tell now.
+        """
+        with self._database.reading() as session:
+            return [_progress(session, receipt) for receipt in receipts]
+
+    def follow(
+        self, receipts: Sequence[Receipt], timeout_seconds: float | None = None
+    ) -> Iterator[Progress]:
+        """Every change of every receipt, from where it stands now until all have ended.
+
+        Raises:
+            FollowTimeout: some had not ended in time.
+            DatabaseUnavailable: nobody can tell now.
+        """
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        seen: dict[Receipt, Progress] = {}
+        waiting = list(receipts)
+        while waiting:
+            for progress in self.look(waiting):
+                if seen.get(progress.receipt) != progress:
+                    seen[progress.receipt] = progress
+                    yield progress
+            waiting = [receipt for receipt in waiting if not seen[receipt].stage.ended]
+            if waiting and deadline is not None and time.monotonic() >= deadline:
+                raise FollowTimeout(
+                    f"{len(waiting)} of {len(receipts)} pictures are still waiting or being "
+                    f"doubled after {timeout_seconds:g} s; `doublet status` shows why"
+                )
+            if waiting:
+                time.sleep(POLL_SECONDS)
+
+
+def _progress(session: Session, receipt: Receipt) -> Progress:
+    delivery = session.get(Delivery, (receipt.topic, receipt.partition, receipt.offset))
+    if delivery is None:
+        return Progress(receipt, Stage.QUEUED)
+    image = session.get(Image, delivery.image_id) if delivery.image_id is not None else None
+    stage = _stage(delivery, image)
+    return Progress(
+        receipt,
+        stage,
+        delivery.image_id,
+        reason=delivery.reason or (image.reason if image else None),
+        detail=image.detail if image else None,
+        doubled=_doubled(image) if image and stage.doubled else None,
+    )
+
+
+def _stage(delivery: Delivery, image: Image | None) -> Stage:
+    if delivery.outcome is None:
+        return Stage(image.state) if image and image.settled_at is None else Stage.WORKING
+    if delivery.outcome is Outcome.DUPLICATE and image and image.state is not ImageState.DONE:
+        # The first delivery of this picture is what counts: it may still be under way, or dead.
+        return Stage(image.state)
+    return Stage(delivery.outcome)
+
+
+def _doubled(image: Image) -> Doubled | None:
+    if not image.results:
+        return None
+    newest: Result = image.results[0]
+    return Doubled(
+        newest.sha256,
+        newest.width,
+        newest.height,
+        (newest.stored_at - image.received_at).total_seconds(),
+        newest.stored_at,
+    )
