@@ -1,13 +1,16 @@
 """What the running parts say of themselves, kept in the database for the operator."""
 
+import logging
 import os
 from importlib.metadata import version
 
 from sqlalchemy.orm import Session
 
 from infra.clock import Clock, utc_now
-from infra.database.engine import Database
+from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.models import Part, PartState
+
+log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 """How often a part says that it is there."""
@@ -31,6 +34,13 @@ class Heartbeat:
         """
         with self._database.transaction() as session:
             self._write(session, state, detail).pid = os.getpid()
+
+    def try_beat(self, state: PartState, detail: str = "") -> None:
+        """Beat where the database can be reached; a missed beat is what its absence looks like."""
+        try:
+            self.beat(state, detail)
+        except DatabaseUnavailable as error:
+            log.debug("%s: no heartbeat: %s", self._name, error)
 
     def died(self, detail: str) -> None:
         """Say, as the part's supervisor, that its process ended and is started again.

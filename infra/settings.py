@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     model_server_rest_port: int = Field(8502, description="REST port of the local model server.")
     dashboard_port: int = Field(8501, description="Port of the dashboard, loopback only.")
 
+    # The consumer
+    consumer_name: str = Field(
+        "",
+        description="Name of a consumer that is restarted in place: its group then waits for it.",
+    )
+
     # Topics
     partitions: int = Field(4, ge=1, description="Partitions of each topic that carries pictures.")
     replication_factor: int = Field(

@@ -1,0 +1,235 @@
+"""A record's way through the consumer, from its arrival to its end in the books.
+
+1. The delivery is opened, and the picture's row with it.
+2. Its bytes are fetched and checked; an attempt is counted; it is decoded.
+3. It is doubled, tile by tile, by one version of the model.
+4. Result and spread go into the blob store, then the end into the database, in one transaction.
+5. The end is announced on the results topic. Only then may the offset be committed.
+
+A record that can never be doubled goes to the dead-letter topic before its end is written. What
+is interrupted by an outage is resumed where it stood, and consumes no attempt.
+"""
+
+import logging
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from consumers.bookkeeping import Bookkeeper, Failure, StoredResult
+from consumers.dead_letters import bury
+from consumers.decoding import BadPicture, Limits, decode
+from consumers.doubling import Doubler, DoublingPolicy
+from consumers.halt import Halt
+from consumers.intake import fetch
+from consumers.record import Record
+from consumers.timings import Timings
+from infra.blobs import Blob, BlobStore
+from infra.clock import Clock, utc_now
+from infra.eventlog.clients import EventLog
+from infra.eventlog.topics import RESULTS
+from infra.events.envelope import BadEvent
+from infra.events.pictures import Submission, read_submission
+from infra.events.reasons import Reason
+from infra.events.settled import settled_event
+from infra.settings import Settings
+from serving.errors import ModelMisbehaved, ModelRefused, VersionGone
+from serving.model_server import ModelServer, ServedModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a picture is tried, and how long it rests in between."""
+
+    max_attempts: int
+    first_rest_s: float = 0.5
+    """Doubled after each attempt, with jitter, so that many consumers do not come back at once."""
+
+    def rest_s(self, attempt: int) -> float:
+        """How long to rest after the failed ``attempt``, counted from 1."""
+        longest = self.first_rest_s * 2.0 ** (attempt - 1)
+        return random.uniform(longest / 2, longest)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Everything about the pipeline that settings decide."""
+
+    limits: Limits
+    doubling: DoublingPolicy
+    retry: RetryPolicy
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Policies":
+        """As the settings have them."""
+        return cls(
+            Limits.of(settings), DoublingPolicy.of(settings), RetryPolicy(settings.max_attempts)
+        )
+
+
+class Dead(Exception):
+    """Ends a journey: the record can never be doubled."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The parts that every journey uses."""
+
+    events: EventLog
+    blobs: BlobStore
+    model: ModelServer
+    books: Bookkeeper
+    policies: Policies
+    halt: Halt
+    clock: Clock = utc_now
+
+
+class Journey:
+    """One record on its way; `run` may be called again after an outage, and goes on."""
+
+    def __init__(self, pipeline: Pipeline, record: Record) -> None:
+        self._pipeline = pipeline
+        self._books = pipeline.books
+        self._record = record
+        self._image_id: int | None = None
+        self._attempt: int | None = None
+        self._failure: Failure | None = None
+        self._buried = False
+
+    def run(self) -> None:
+        """Bring the record to its end.
+
+        Raises:
+            Unavailable: a part is away; run again later.
+            HandedBack: the consumer stops.
+        """
+        delivery = self._books.open_delivery(self._record)
+        if delivery.outcome is None:
+            try:
+                if self._failure is None:
+                    self._double()
+            except Dead as end:
+                self._failure = end.failure
+            if self._failure is not None:
+                self._settle_dead(self._failure)
+        self._announce()
+
+    def hand_back(self) -> None:
+        """Break off without an end: the record will be delivered again.
+
+        Raises:
+            DatabaseUnavailable: the attempt that was begun stays counted.
+        """
+        if self._attempt is not None and self._image_id is not None:
+            self._books.give_back_attempt(self._image_id)
+
+    def _double(self) -> None:
+        submission = self._read()
+        image_id = self._image_id = self._books.open_image(self._record, submission).id
+        blob, content = self._fetch(submission)
+        while True:
+            served = self._pipeline.model.describe()
+            if self._books.has_result(image_id, served):
+                self._books.settle_duplicate(self._record, image_id)
+                return
+            attempt = self._begin_attempt(image_id, blob, len(content))
+            try:
+                self._try(image_id, content, submission, served)
+            except VersionGone:
+                continue  # a new version took over: the same attempt, with that one
+            except ModelMisbehaved as error:
+                self._rest_or_die(image_id, attempt, str(error))
+            else:
+                return
+
+    def _try(
+        self, image_id: int, content: bytes, submission: Submission, served: ServedModel
+    ) -> None:
+        pipeline = self._pipeline
+        sent_at = submission.sent_at or self._record.sent_at
+        timings = Timings(max(0.0, (pipeline.clock() - sent_at).total_seconds()))
+        with TemporaryDirectory(prefix="doublet-") as folder:
+            try:
+                with timings.stage("decode"):
+                    picture = decode(content, pipeline.policies.limits)
+                self._books.note_picture(image_id, picture)
+                doubler = Doubler(pipeline.model, served, pipeline.policies.doubling)
+                doubled = doubler.double(picture, Path(folder), timings, pipeline.halt.check)
+            except BadPicture as error:
+                raise self._dead(error.reason, "decode", str(error)) from error
+            except ModelRefused as error:
+                raise self._dead(Reason.MODEL_REFUSED, "model", str(error)) from error
+            with timings.stage("store"):
+                stored = StoredResult(
+                    doubled=doubled,
+                    blob=pipeline.blobs.put_file(doubled.file),
+                    length=doubled.file.stat().st_size,
+                    spread=pipeline.blobs.put_file(doubled.spread_file)
+                    if doubled.spread_file
+                    else None,
+                )
+        outcome = self._books.settle_done(self._record, image_id, served, stored, timings)
+        log.info(
+            "%s %s: %s, %d x %d in %.2f s",
+            self._record,
+            submission.name,
+            outcome,
+            doubled.width,
+            doubled.height,
+            timings.total_s,
+        )
+
+    def _read(self) -> Submission:
+        try:
+            return read_submission(self._record.headers, self._record.value)
+        except BadEvent as error:
+            raise self._dead(error.reason, "envelope", str(error)) from error
+
+    def _fetch(self, submission: Submission) -> tuple[Blob, bytes]:
+        limits = self._pipeline.policies.limits
+        try:
+            return fetch(submission, self._pipeline.blobs, limits.max_bytes)
+        except BadEvent as error:
+            raise self._dead(error.reason, "fetch", str(error)) from error
+
+    def _begin_attempt(self, image_id: int, blob: Blob, length: int) -> int:
+        if self._attempt is None:
+            most = self._pipeline.policies.retry.max_attempts
+            self._attempt = self._books.begin_attempt(image_id, blob, length, most)
+        if self._attempt is None:
+            detail = f"it ended the consumer's process {most} times"
+            raise self._dead(Reason.CRASH_LOOP, "attempt", detail)
+        return self._attempt
+
+    def _rest_or_die(self, image_id: int, attempt: int, detail: str) -> None:
+        retry = self._pipeline.policies.retry
+        if attempt >= retry.max_attempts:
+            raise self._dead(Reason.FAILED, "model", detail)
+        self._books.note_retry(image_id, detail)
+        self._attempt = None
+        self._pipeline.halt.rest(retry.rest_s(attempt))
+
+    def _dead(self, reason: Reason, stage: str, detail: str) -> Dead:
+        attempts = self._books.attempts(self._image_id) if self._image_id is not None else 0
+        return Dead(Failure(reason, stage, detail, attempts))
+
+    def _settle_dead(self, failure: Failure) -> None:
+        if not self._buried:
+            now = self._pipeline.clock()
+            bury(self._pipeline.events, self._record, failure, now)
+            self._buried = True
+        self._books.settle_dead(self._record, self._image_id, failure)
+        log.warning("%s: dead, %s: %s", self._record, failure.reason, failure.detail)
+
+    def _announce(self) -> None:
+        delivery, image, result = self._books.read_end(self._record)
+        if image is None:
+            return  # without a readable envelope there is nobody to tell
+        event = settled_event(delivery, image, result, self._pipeline.clock())
+        self._pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())

@@ -1,0 +1,37 @@
+"""One Kafka record, as the consumer sees it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.events.envelope import Headers
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record and its address."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    sent_at: datetime
+    """Kafka's own timestamp of it."""
+
+    @classmethod
+    def from_kafka(cls, record: Any) -> "Record":
+        """From kafka-python's ConsumerRecord."""
+        return cls(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.key,
+            record.value,
+            list(record.headers),
+            datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
