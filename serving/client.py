@@ -104,14 +104,12 @@ class GrpcModelServer:
 
     def describe(self) -> ServedModel:
         """See `ModelServer.describe`."""
-        spec = pb.ModelSpec(name=self._model, signature_name=contract.DESCRIBE)
-        if self._label is not None:
-            spec.version_label = self._label
-        # The model describes itself once for each tile; of the tile only the first side counts.
-        tile = np.zeros((1, 1, 1, contract.CHANNELS), np.uint8)
-        request = pb.PredictRequest(model_spec=spec, inputs={contract.TILES: from_uint8(tile)})
-        answer = self._predict(request)
+        answer = self._description()
         version = answer.model_spec.version.value
+        try:
+            outputs = self._outputs(version)
+        except VersionGone:  # between the two calls: ask its successor
+            return self.describe()
         card = _card(_output(answer, contract.CARD))
         return ServedModel(
             name=self._model,
@@ -119,7 +117,7 @@ class GrpcModelServer:
             radius=_number(answer, contract.RADIUS),
             stride=_number(answer, contract.STRIDE),
             members=_members(card),
-            has_spread=contract.SPREAD in self._outputs(version),
+            has_spread=contract.SPREAD in outputs,
             card=card,
         )
 
@@ -163,6 +161,18 @@ class GrpcModelServer:
     def close(self) -> None:
         """See `ModelServer.close`."""
         self._channel.close()
+
+    def _description(self) -> pb.PredictResponse:
+        """What the version says of itself, once for each tile; of the tile nothing else counts."""
+        spec = pb.ModelSpec(name=self._model, signature_name=contract.DESCRIBE)
+        if self._label is not None:
+            spec.version_label = self._label
+        tile = np.zeros((1, 1, 1, contract.CHANNELS), np.uint8)
+        request = pb.PredictRequest(model_spec=spec, inputs={contract.TILES: from_uint8(tile)})
+        try:
+            return self._predict(request)
+        except ModelRefused as error:
+            raise ModelMisbehaved(f"{self._model} cannot describe itself: {error}") from error
 
     def _outputs(self, version: int) -> Mapping[str, pb.TensorInfo]:
         """The outputs of the version's default signature, which must fulfil the contract."""

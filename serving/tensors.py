@@ -67,7 +67,7 @@ def pack_strings(strings: list[bytes]) -> bytes:
 
     Source: ``EncodeStringList`` in tensorflow/tsl/platform/tensor_coding.cc.
     """
-    return b"".join(map(_varint, map(len, strings))) + b"".join(strings)
+    return b"".join(map(varint, map(len, strings))) + b"".join(strings)
 
 
 def unpack_strings(content: bytes, count: int) -> list[bytes]:
@@ -91,7 +91,7 @@ def unpack_strings(content: bytes, count: int) -> list[bytes]:
     return strings
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """Seven bits a byte, least significant first, the high bit set on all but the last."""
     encoded = bytearray()
     while number >= 0x80:

@@ -1,0 +1,78 @@
+"""The server's ports, taken before anything slow happens, so that a clash is known at once."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+
+from infra.errors import DoubletError
+from serving.embedded.flags import Flags
+
+MAX_MESSAGE = 2**31 - 1
+"""As in the official server: whatever protobuf can carry."""
+
+
+class PortTaken(DoubletError):
+    """Something else listens there already."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Bound and not yet answering."""
+
+    grpc: grpc.Server
+    rest: socket.socket | None
+
+
+def take(flags: Flags) -> Ports:
+    """Bind the gRPC port, its UNIX socket and the REST port.
+
+    Raises:
+        PortTaken: naming the flag to change.
+    """
+    rest = _rest(flags)
+    options = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE),
+        ("grpc.max_send_message_length", MAX_MESSAGE),
+        # Otherwise two servers share a port in silence, and clients meet either.
+        ("grpc.so_reuseport", 0),
+        *channel_arguments(flags.grpc_channel_arguments),
+    ]
+    server = grpc.server(ThreadPoolExecutor(flags.grpc_max_threads, "grpc"), options=options)
+    if flags.port:
+        _add(server, f"{flags.bind_address}:{flags.port}", "--port")
+    if flags.grpc_socket_path:
+        _add(server, f"unix:{flags.grpc_socket_path}", "--grpc_socket_path")
+    return Ports(server, rest)
+
+
+def channel_arguments(text: str) -> list[tuple[str, int | str]]:
+    """``key=value,…`` as gRPC's options; what looks like a number is one."""
+    pairs = (argument.partition("=") for argument in text.split(",") if argument)
+    return [(key, int(value) if _is_int(value) else value) for key, _, value in pairs]
+
+
+def _is_int(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+def _rest(flags: Flags) -> socket.socket | None:
+    if not flags.rest_api_port:
+        return None
+    if flags.rest_api_port == flags.port:
+        raise PortTaken("--rest_api_port cannot be the same as --port")
+    try:
+        return socket.create_server((flags.bind_address, flags.rest_api_port))
+    except OSError as error:
+        where = f"{flags.bind_address}:{flags.rest_api_port}"
+        raise PortTaken(f"cannot listen on {where} ({error.strerror}): --rest_api_port") from error
+
+
+def _add(server: grpc.Server, address: str, flag: str) -> None:
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise PortTaken(
+            f"cannot listen on {address}, is it in use? Choose another {flag}"
+        ) from error

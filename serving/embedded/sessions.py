@@ -1,0 +1,48 @@
+"""How sessions compute: threads and precision."""
+
+import logging
+from pathlib import Path
+
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+
+from serving.embedded.config import read
+from serving.embedded.flags import Flags
+
+log = logging.getLogger(__name__)
+
+BFLOAT16_FEATURES = {"avx512_bf16", "amx_bf16"}
+"""Without one of these a processor emulates bfloat16, which is slower than float32."""
+
+
+def session_config(flags: Flags) -> ConfigProto:
+    """The sessions' configuration that the command line asks for.
+
+    Raises:
+        ConfigError: ``--tensorflow_session_config_file`` cannot be read.
+    """
+    config = ConfigProto()
+    if flags.tensorflow_session_config_file:
+        read(flags.tensorflow_session_config_file, config)
+    intra = flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism
+    inter = flags.tensorflow_inter_op_parallelism or flags.tensorflow_session_parallelism
+    if intra:
+        config.intra_op_parallelism_threads = intra
+    if inter:
+        config.inter_op_parallelism_threads = inter
+    if flags.mixed_precision:
+        if BFLOAT16_FEATURES & _processor_features():
+            rewrites = config.graph_options.rewrite_options
+            rewrites.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
+        else:
+            log.warning("this processor has no bfloat16 instructions: computing in float32")
+    return config
+
+
+def _processor_features() -> set[str]:
+    """What Linux says of the first processor; nothing on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
