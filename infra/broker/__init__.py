@@ -1,1 +1,1 @@
-"""The two local forms of the broker: Apache Kafka itself, and a small one for a machine without Java."""
+"""The two local forms of the broker: Apache Kafka itself, and a small one that needs no Java."""

@@ -1,4 +1,4 @@
-"""`python -m infra.broker.embedded --data DIR --port N`"""
+"""The embedded Kafka broker, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import logging
 import sys
 from pathlib import Path
 
-from infra.broker.embedded.broker import HOST, DataInUseError
+from infra import logs
+from infra.broker.claim import HOST, BrokerCannotStart, require_free_port
 from infra.broker.embedded.server import run
 
 logger = logging.getLogger("infra.broker.embedded")
@@ -19,15 +20,13 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the log")
     parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s broker: %(message)s")
+    logs.configure("INFO")
     logger.info("embedded Kafka broker: a development part, one node, on loopback only")
     try:
+        require_free_port(options.port)
         asyncio.run(run(options.data, options.port))
-    except DataInUseError as error:
-        logger.error("%s: stop it, or choose another --data", error)  # noqa: TRY400
-        return 1
-    except OSError as error:
-        logger.error("cannot start on %s:%d: %s", HOST, options.port, error.strerror)  # noqa: TRY400
+    except BrokerCannotStart as error:
+        print(error, file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

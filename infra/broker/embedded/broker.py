@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from infra.broker.claim import claim_folder
 from infra.broker.embedded.catalogue import Catalogue
 from infra.broker.embedded.coordinator import Coordinator
 from infra.broker.embedded.topics import Topics
 
-HOST = "127.0.0.1"  # never another: there is no access control
 NODE_ID = 1
-
-
-class DataInUseError(Exception):
-    """Another broker has this data folder open."""
 
 
 class Arrivals:
@@ -46,11 +41,10 @@ class Broker:
         """Open the data folder, or begin one.
 
         Raises:
-            DataInUseError: another process has it open.
+            BrokerCannotStart: another process has it open.
         """
-        data.mkdir(parents=True, exist_ok=True)
         self.port = port
-        self._lock = _locked(data / "lock")
+        self._lock = claim_folder(data)
         self.catalogue = Catalogue(data / "catalogue.sqlite3")
         self.topics = Topics(data / "topics", self.catalogue, clock)
         self.groups = Coordinator(self.catalogue)
@@ -61,13 +55,3 @@ class Broker:
         self.topics.close()
         self.catalogue.close()
         os.close(self._lock)
-
-
-def _locked(path: Path) -> int:
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, even by kill -9
-    except BlockingIOError as error:
-        os.close(file)
-        raise DataInUseError(f"{path.parent} is in use by another broker") from error
-    return file

@@ -7,7 +7,8 @@ import logging
 import signal
 from pathlib import Path
 
-from infra.broker.embedded.broker import HOST, Broker
+from infra.broker.claim import HOST
+from infra.broker.embedded.broker import Broker
 from infra.broker.embedded.connection import serve
 
 RETENTION_EVERY_S = 300  # Kafka's log.retention.check.interval.ms
@@ -20,8 +21,7 @@ async def run(data: Path, port: int) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        DataInUseError: another broker has the data folder.
-        OSError: the port is in use.
+        BrokerCannotStart: the data folder is taken.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

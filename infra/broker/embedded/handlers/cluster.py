@@ -9,8 +9,9 @@ from kafka.errors import BrokerResponseError, InvalidTopicError
 from kafka.protocol.admin import DescribeClusterResponse
 from kafka.protocol.metadata import FindCoordinatorResponse, MetadataResponse
 
+from infra.broker.claim import HOST
 from infra.broker.embedded.batch import LEADER_EPOCH
-from infra.broker.embedded.broker import HOST, NODE_ID, Broker
+from infra.broker.embedded.broker import NODE_ID, Broker
 from infra.broker.embedded.client import Client
 from infra.broker.embedded.topics import LEGAL_NAME, Topic
 
