@@ -1,5 +1,6 @@
 """The server's ports, taken before anything slow happens, so that a clash is known at once."""
 
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ def take(flags: Flags) -> Ports:
     ]
     server = grpc.server(ThreadPoolExecutor(flags.grpc_max_threads, "grpc"), options=options)
     if flags.port:
+        # gRPC would add a line of its own to the one that says what is wrong.
+        _listen(flags.bind_address, flags.port, "--port").close()
         _add(server, f"{flags.bind_address}:{flags.port}", "--port")
     if flags.grpc_socket_path:
         _add(server, f"unix:{flags.grpc_socket_path}", "--grpc_socket_path")
@@ -62,17 +65,21 @@ def _rest(flags: Flags) -> socket.socket | None:
         return None
     if flags.rest_api_port == flags.port:
         raise PortTaken("--rest_api_port cannot be the same as --port")
+    return _listen(flags.bind_address, flags.rest_api_port, "--rest_api_port")
+
+
+def _listen(address: str, port: int, flag: str) -> socket.socket:
     try:
-        return socket.create_server((flags.bind_address, flags.rest_api_port))
+        return socket.create_server((address, port))
     except OSError as error:
-        where = f"{flags.bind_address}:{flags.rest_api_port}"
-        raise PortTaken(f"cannot listen on {where} ({error.strerror}): --rest_api_port") from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise PortTaken(
+            f"cannot listen on {address}:{port} ({reason}): choose another {flag}"
+        ) from error
 
 
 def _add(server: grpc.Server, address: str, flag: str) -> None:
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
-        raise PortTaken(
-            f"cannot listen on {address}, is it in use? Choose another {flag}"
-        ) from error
+        raise PortTaken(f"cannot listen on {address}: choose another {flag}") from error
