@@ -61,7 +61,7 @@ def _connect(
         except Unavailable as error:
             refusals += 1
             status.waiting(error)
-            heartbeat.try_beat(status.condition.state, status.condition.detail)
+            heartbeat.beat(status.condition.state, status.condition.detail)
             halt.rest(WaitPolicy().wait_s(refusals))
         else:
             return blobs, events, consumer

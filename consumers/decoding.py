@@ -18,7 +18,7 @@ from infra.errors import DoubletError
 from infra.events.reasons import Reason
 from infra.settings import Settings
 
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")
 """The allow-list: what cameras, phones and the web produce, and nothing that runs a program."""
 
 # Pillow's own limit only warns where it should refuse; ours, below, is checked for every picture.

@@ -108,7 +108,7 @@ class Loop:
             return
         self._next_beat = time.monotonic() + BEAT_SECONDS
         condition = self._status.condition
-        self._heartbeat.try_beat(condition.state, condition.detail)
+        self._heartbeat.beat(condition.state, condition.detail)
 
     def _finish(self) -> None:
         """Let the record at hand end or break off, and commit it if it ended."""

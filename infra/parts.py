@@ -4,8 +4,6 @@ import logging
 import os
 from importlib.metadata import version
 
-from sqlalchemy.orm import Session
-
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.models import Part, PartState
@@ -19,7 +17,11 @@ SILENT_SECONDS = 4 * BEAT_SECONDS
 
 
 class Heartbeat:
-    """Writes one part's row, on its own account or its supervisor's."""
+    """Writes one part's row, on its own account or its supervisor's.
+
+    A part that cannot say that it is there looks like one that is not: where the database is
+    away, that is what is to be seen, and nothing is raised.
+    """
 
     def __init__(self, database: Database, name: str, clock: Clock = utc_now) -> None:
         self._database = database
@@ -27,40 +29,30 @@ class Heartbeat:
         self._clock = clock
 
     def beat(self, state: PartState, detail: str = "") -> None:
-        """Say that the part is there, and how it is.
-
-        Raises:
-            DatabaseUnavailable: nobody can be told now.
-        """
-        with self._database.transaction() as session:
-            self._write(session, state, detail).pid = os.getpid()
-
-    def try_beat(self, state: PartState, detail: str = "") -> None:
-        """Beat where the database can be reached; a missed beat is what its absence looks like."""
-        try:
-            self.beat(state, detail)
-        except DatabaseUnavailable as error:
-            log.debug("%s: no heartbeat: %s", self._name, error)
+        """Say that the part is there, and how it is."""
+        self._write(state, detail, os.getpid())
 
     def died(self, detail: str) -> None:
-        """Say, as the part's supervisor, that its process ended and is started again.
+        """Say, as the part's supervisor, that its process ended and is started again."""
+        self._write(PartState.RESTARTING, detail, None, deaths=1)
 
-        Raises:
-            DatabaseUnavailable: nobody can be told now.
-        """
-        with self._database.transaction() as session:
-            part = self._write(session, PartState.RESTARTING, detail)
-            part.pid = None
-            part.restarts += 1
+    def stopped(self) -> None:
+        """Say, as the part's supervisor, that it was stopped on purpose."""
+        self._write(PartState.STOPPED, "", None)
 
-    def _write(self, session: Session, state: PartState, detail: str) -> Part:
+    def _write(self, state: PartState, detail: str, pid: int | None, deaths: int = 0) -> None:
         now = self._clock()
-        part = session.get(Part, self._name)
-        if part is None:
-            part = Part(name=self._name, state=state, detail=detail, changed_at=now, restarts=0)
-            session.add(part)
-        elif (part.state, part.detail) != (state, detail):
-            part.state, part.detail, part.changed_at = state, detail, now
-        part.version = version("doublet")
-        part.seen_at = now
-        return part
+        try:
+            with self._database.transaction() as session:
+                part = session.get(Part, self._name)
+                if part is None:
+                    part = Part(name=self._name, restarts=0)
+                    session.add(part)
+                if (part.state, part.detail) != (state, detail):
+                    part.state, part.detail, part.changed_at = state, detail, now
+                part.pid = pid
+                part.restarts += deaths
+                part.version = version("doublet")
+                part.seen_at = now
+        except DatabaseUnavailable as error:
+            log.debug("%s: no heartbeat: %s", self._name, error)

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
 
     # The local stack
-    home: Path = Field(
+    doublet_home: Path = Field(
         Path("var"), description="Folder for everything that the local stack keeps on disk."
     )
     local_broker: Literal["embedded", "apache"] = Field(
@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     apod_timeout_seconds: float = Field(
         20, gt=0, description="How long one request to the APOD service may take."
     )
+    apod_download_seconds: float = Field(
+        120, gt=0, description="How long the download of one day's picture may take."
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe line that the parts log."
@@ -122,12 +125,12 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in use."""
-        return self.database_url or f"sqlite:///{(self.home / 'doublet.sqlite').absolute()}"
+        return self.database_url or f"sqlite:///{(self.doublet_home / 'doublet.sqlite').absolute()}"
 
     @property
     def blobs(self) -> str:
         """The blob store's URL in use."""
-        return self.blob_store or (self.home / "blobs").absolute().as_uri()
+        return self.blob_store or (self.doublet_home / "blobs").absolute().as_uri()
 
 
 @lru_cache

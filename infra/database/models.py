@@ -68,11 +68,12 @@ class Outcome(StrEnum):
 class ApodState(StrEnum):
     """Where a calendar day of APOD stands.
 
-    ``published`` means that the day's event is on Kafka; what became of the picture is in
-    ``images``.
+    ``asking`` means that one process is at it now, until ``next_try_at`` at most. ``published``
+    means that the day's event is on Kafka; what became of the picture is in ``images``.
     """
 
     WAITING = "waiting"
+    ASKING = "asking"
     PUBLISHED = "published"
     SKIPPED = "skipped"
 

@@ -1,0 +1,104 @@
+"""The commands of infra: the stack, the books, the topics, the database."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from infra.settings import settings
+
+commands = typer.Typer()
+db = typer.Typer(no_args_is_help=True)
+commands.add_typer(db, name="db", help="The database's tables.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a script to read.")]
+
+
+@commands.command()
+def up(
+    first_picture: Annotated[
+        bool,
+        typer.Option(
+            help="Double a first picture when all parts are up, unless there is one already."
+        ),
+    ] = True,
+) -> None:
+    """Start everything on this machine, and stop it again on Ctrl-C.
+
+    Broker, model server, consumer, scheduler and dashboard run as processes of their own. A part
+    whose address is configured (KAFKA_BOOTSTRAP_SERVERS, MODEL_SERVER) is used, not started. A
+    part that dies is started again. What is on disk is kept: the next start goes on from there.
+    """
+    from rich.console import Console
+
+    from infra.stack.up import Stack
+
+    Stack(settings(), Console()).run(first_picture)
+
+
+@commands.command()
+def books(as_json: Json = False) -> None:
+    """Account for every picture that Kafka accepted.
+
+    accepted = done + duplicate + skipped + dead + in flight, for each partition, from Kafka's
+    offsets and the database alone. Exit code 1 if it does not add up.
+    """
+    from rich.console import Console
+
+    from infra.books import read_books
+    from infra.books_table import table
+    from infra.database.engine import Database
+    from infra.eventlog.offsets import intake_offsets
+
+    offsets = intake_offsets(settings())
+    database = Database(settings().database)
+    with database.reading() as session:
+        drawn_up = read_books(session, offsets)
+    total = drawn_up.total
+    if as_json:
+        rows = [
+            {"topic": topic, "partition": partition, **asdict(account)}
+            for (topic, partition), account in drawn_up.partitions.items()
+        ]
+        typer.echo(json.dumps({"total": asdict(total), "partitions": rows}, indent=2))
+    else:
+        Console().print(table(drawn_up))
+    if not total.balanced:
+        sys.exit(f"doublet: the books do not balance: {total.difference} records differ")
+
+
+@commands.command()
+def topics(as_json: Json = False) -> None:
+    """List the topics and how far the consumers have come; create the ones that are missing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from infra.eventlog.clients import open_admin
+    from infra.eventlog.offsets import intake_offsets
+    from infra.eventlog.topics import ensure_topics
+
+    with open_admin(settings()) as admin:
+        created = ensure_topics(admin, settings())
+    offsets = intake_offsets(settings())
+    if as_json:
+        rows = [{**asdict(at), "lag": at.lag} for at in offsets]
+        typer.echo(json.dumps({"created": created, "partitions": rows}, indent=2))
+        return
+    for name in created:
+        typer.echo(f"created {name}")
+    table = Table("topic", "partition", "beginning", "end", "committed", "lag")
+    for at in offsets:
+        numbers = (at.partition, at.beginning, at.end, at.committed, at.lag)
+        table.add_row(at.topic, *(str(number) for number in numbers))
+    Console().print(table)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's tables to this version's form; nothing is lost, twice is harmless."""
+    from infra.database.engine import Database
+    from infra.database.migrate import upgrade
+
+    typer.echo(f"the database is at schema {upgrade(Database(settings().database))}")
