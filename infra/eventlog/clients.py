@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyPartitionAssignor
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from infra.errors import DoubletError, Unavailable
@@ -93,7 +93,7 @@ def open_consumer(settings: Settings, *topics: str, member: str | None = None) -
             # A picture that waited before the first consumer came is not lost.
             auto_offset_reset="earliest",
             # The others go on working while one joins or leaves.
-            partition_assignment_strategy=[CooperativeStickyPartitionAssignor],
+            partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=_SESSION_MS,
             max_partition_fetch_bytes=settings.message_limit_bytes + ENVELOPE_ROOM,
             # Pictures wait on Kafka, not in our memory.
