@@ -3,8 +3,9 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import obstore
 from obstore.exceptions import BaseError
@@ -12,9 +13,13 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from infra.errors import DoubletError, Unavailable
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 SCHEME = "blob:"
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHUNK = 1024 * 1024  # bytes hashed at a time: bounded memory at full speed
+_RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+"""For a request that was lost; an outage is waited for by those who use the store."""
 
 
 class BlobMissing(DoubletError):
@@ -132,7 +137,7 @@ def open_blob_store(url: str) -> BlobStore:
     try:
         if url.startswith("file://"):
             return ObjectBlobStore(LocalStore.from_url(url, mkdir=True))
-        return ObjectBlobStore(from_url(url))
+        return ObjectBlobStore(from_url(url, retry_config=_RETRIES))
     except (BaseError, OSError, ValueError) as error:
         raise BlobStoreUnavailable(
             f"cannot open the blob store {url!r}: {_first_line(error)}; check BLOB_STORE"

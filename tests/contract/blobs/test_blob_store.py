@@ -1,0 +1,113 @@
+"""One suite for both forms of the blob store: a local folder, and a bucket on an S3 server."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from infra.blobs import (
+    BadBlobReference,
+    Blob,
+    BlobMissing,
+    BlobStore,
+    BlobStoreUnavailable,
+    open_blob_store,
+)
+
+CONTENT = b"some picture"
+HASH = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> BlobStore:
+    if request.param == "local":
+        return open_blob_store((tmp_path / "blobs").as_uri())
+    endpoint = request.getfixturevalue("s3_server")
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{os.urandom(4).hex()}"
+    boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=bucket)
+    return open_blob_store(f"s3://{bucket}/pictures")
+
+
+def test_what_is_put_is_got_under_the_hash_of_its_bytes(store: BlobStore) -> None:
+    blob = store.put(CONTENT)
+    assert blob.sha256 == HASH
+    assert store.get(blob) == CONTENT
+    assert store.size(blob) == len(CONTENT)
+
+
+def test_a_file_is_stored_like_its_bytes(store: BlobStore, tmp_path: Path) -> None:
+    file = tmp_path / "picture"
+    file.write_bytes(CONTENT)
+    assert store.put_file(file) == store.put(CONTENT)
+
+
+def test_a_large_file_comes_back_whole(store: BlobStore, tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(os.urandom(12 * 1024 * 1024))  # more than one part of an S3 upload
+    assert store.get(store.put_file(file)) == file.read_bytes()
+
+
+def test_putting_again_changes_nothing(store: BlobStore) -> None:
+    assert store.put(CONTENT) == store.put(CONTENT)
+    assert store.get(Blob(HASH)) == CONTENT
+
+
+def test_a_missing_blob_is_named_so(store: BlobStore) -> None:
+    missing = Blob("0" * 64)
+    with pytest.raises(BlobMissing, match="blob:0000"):
+        store.get(missing)
+    with pytest.raises(BlobMissing):
+        store.size(missing)
+
+
+def test_an_unreachable_store_is_not_a_missing_blob(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    store = open_blob_store("s3://bucket/pictures")
+    with pytest.raises(BlobStoreUnavailable):
+        store.get(Blob(HASH))
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://host/folder", ""])
+def test_a_url_that_names_no_store_is_one_clear_line(url: str) -> None:
+    with pytest.raises(BlobStoreUnavailable, match="BLOB_STORE") as refusal:
+        open_blob_store(url)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["http://host/x", "file:///etc/passwd", "blob:../../x", "blob:", f"blob:{HASH.upper()}", HASH],
+)
+def test_a_reference_never_leaves_the_store(reference: str) -> None:
+    with pytest.raises(BadBlobReference):
+        Blob.from_reference(reference)
+
+
+def test_a_reference_leads_back_to_its_blob() -> None:
+    assert Blob.from_reference(Blob(HASH).reference) == Blob(HASH)
