@@ -1,0 +1,44 @@
+"""The dashboard's frame: its three pages, and what all of them need first."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.notices import explained
+from dashboard.readings import require_tables
+
+st.set_page_config(
+    page_icon=str(Path(__file__).with_name("icon.svg")),
+    layout="wide",
+    menu_items={"about": "Doublet doubles the resolution of pictures as they arrive."},
+)
+page = st.navigation(
+    [
+        st.Page(
+            "pages/now.py",
+            title="Now",
+            icon=":material/monitor_heart:",
+            default=True,
+            help="Is every picture accounted for, and is it keeping up? Refreshes by itself.",
+        ),
+        st.Page(
+            "pages/pictures.py",
+            title="Pictures",
+            icon=":material/photo_library:",
+            help="Every picture with its state; one picture before and after, or why not.",
+        ),
+        st.Page(
+            "pages/submit.py",
+            title="Submit",
+            icon=":material/upload:",
+            help="Hand pictures in, and follow each to its end.",
+        ),
+    ],
+    position="top",
+)
+st.set_page_config(page_title=f"{page.title} · Doublet")
+
+st.title(page.title)
+with explained():
+    require_tables()
+    page.run()

@@ -1,0 +1,22 @@
+"""What went wrong, said on the page in one line instead of a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from dashboard.readings import NoTables
+from infra.errors import DoubletError, Unavailable
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Show an error of ours where it happened; the rest of the page goes on."""
+    try:
+        yield
+    except NoTables as error:
+        st.info(str(error), icon=":material/database_off:")
+    except Unavailable as error:
+        st.error(f"{error}. It goes on by itself once that is back.", icon=":material/cloud_off:")
+    except DoubletError as error:
+        st.error(str(error), icon=":material/error:")

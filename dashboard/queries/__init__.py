@@ -1,0 +1,1 @@
+"""Every question that the dashboard asks the database, with plain values for answers."""

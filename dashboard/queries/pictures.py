@@ -1,0 +1,258 @@
+"""The pictures: a page of them, one of them, its files, and what became of a record."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from dashboard.queries.running import STAGES
+from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, Result
+
+
+@dataclass(frozen=True)
+class PictureFilter:
+    """Which pictures to list; an empty field lets all pass."""
+
+    states: tuple[ImageState, ...] = ()
+    lane: Lane | None = None
+    name: str = ""
+    """Part of the name, in any case."""
+
+
+@dataclass(frozen=True)
+class PictureLine:
+    """One picture in the list."""
+
+    id: int
+    name: str
+    lane: Lane
+    state: ImageState
+    reason: str | None
+    attempts: int
+    sha256: str | None
+    width: int | None
+    """None until it was decoded."""
+    height: int | None
+    received_at: datetime
+    settled_at: datetime | None
+
+
+def count_pictures(session: Session, which: PictureFilter) -> int:
+    """How many pictures pass the filter."""
+    return session.scalar(select(func.count(Image.id)).where(*_conditions(which))) or 0
+
+
+def pictures(
+    session: Session, which: PictureFilter, *, offset: int, limit: int
+) -> list[PictureLine]:
+    """One page of the pictures that pass the filter, the newest first."""
+    rows = session.execute(
+        select(
+            Image.id,
+            Image.name,
+            Image.lane,
+            Image.state,
+            Image.reason,
+            Image.attempts,
+            Image.sha256,
+            Image.width,
+            Image.height,
+            Image.received_at,
+            Image.settled_at,
+        )
+        .where(*_conditions(which))
+        .order_by(Image.received_at.desc(), Image.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    return [PictureLine(*row) for row in rows]
+
+
+def _conditions(which: PictureFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if which.states:
+        conditions.append(Image.state.in_(which.states))
+    if which.lane:
+        conditions.append(Image.lane == which.lane)
+    if which.name:
+        conditions.append(Image.name.icontains(which.name, autoescape=True))
+    return conditions
+
+
+# One picture
+
+
+@dataclass(frozen=True)
+class ResultFacts:
+    """A doubled picture and how it was made."""
+
+    id: int
+    model: str
+    version: int
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    mean_spread: float | None
+    tiles: int
+    seconds: tuple[float, ...]
+    """One for each of STAGES."""
+    stored_at: datetime
+
+
+@dataclass(frozen=True)
+class DeadLetterFacts:
+    """Why a picture was put aside."""
+
+    stage: str
+    detail: str
+    attempts: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """The Kafka record that brought a picture."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that is known of one picture."""
+
+    line: PictureLine
+    source: str
+    event_id: str
+    bytes: int | None
+    media_type: str | None
+    credit: str | None
+    copyright: str | None
+    notes: str | None
+    detail: str | None
+    sent_at: datetime | None
+    result: ResultFacts | None
+    """The newest, where there are several."""
+    dead_letter: DeadLetterFacts | None
+    delivery: Whereabouts | None
+    """The first record that brought it."""
+
+
+def picture(session: Session, image_id: int) -> Picture | None:
+    """One picture; None where there is no such."""
+    image = session.get(Image, image_id)
+    if image is None:
+        return None
+    return Picture(
+        line=PictureLine(
+            image.id,
+            image.name,
+            image.lane,
+            image.state,
+            image.reason,
+            image.attempts,
+            image.sha256,
+            image.width,
+            image.height,
+            image.received_at,
+            image.settled_at,
+        ),
+        source=image.source,
+        event_id=image.event_id,
+        bytes=image.bytes,
+        media_type=image.media_type,
+        credit=image.credit,
+        copyright=image.copyright,
+        notes=image.notes,
+        detail=image.detail,
+        sent_at=image.sent_at,
+        result=_newest_result(session, image_id),
+        dead_letter=_dead_letter(session, image_id),
+        delivery=_delivery(session, image_id),
+    )
+
+
+def _newest_result(session: Session, image_id: int) -> ResultFacts | None:
+    result = session.scalar(
+        select(Result).where(Result.image_id == image_id).order_by(Result.id.desc()).limit(1)
+    )
+    if result is None:
+        return None
+    return ResultFacts(
+        result.id,
+        result.model,
+        result.version,
+        result.sha256,
+        result.bytes,
+        result.width,
+        result.height,
+        result.mean_spread,
+        result.tiles,
+        tuple(getattr(result, f"{stage}_s") for stage in STAGES),
+        result.stored_at,
+    )
+
+
+def _dead_letter(session: Session, image_id: int) -> DeadLetterFacts | None:
+    row = session.execute(
+        select(
+            DeadLetter.stage,
+            DeadLetter.detail,
+            DeadLetter.attempts,
+            DeadLetter.first_failed_at,
+            DeadLetter.last_failed_at,
+        )
+        .where(DeadLetter.image_id == image_id)
+        .order_by(DeadLetter.id.desc())
+        .limit(1)
+    ).first()
+    return DeadLetterFacts(*row) if row else None
+
+
+def _delivery(session: Session, image_id: int) -> Whereabouts | None:
+    row = session.execute(
+        select(Delivery.topic, Delivery.partition, Delivery.offset)
+        .where(Delivery.image_id == image_id)
+        .order_by(Delivery.received_at)
+        .limit(1)
+    ).first()
+    return Whereabouts(*row) if row else None
+
+
+# Files to send to a viewer
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the blob store, and what to call it."""
+
+    name: str
+    sha256: str
+    media_type: str
+
+
+def original_file(session: Session, image_id: int) -> StoredFile | None:
+    """The picture as it was handed in; None where there is none."""
+    row = session.execute(
+        select(Image.name, Image.sha256, Image.media_type).where(Image.id == image_id)
+    ).first()
+    if row is None or row.sha256 is None:
+        return None
+    return StoredFile(row.name, row.sha256, row.media_type or "application/octet-stream")
+
+
+def result_file(session: Session, result_id: int) -> StoredFile | None:
+    """The doubled picture; None where there is no such result."""
+    row = session.execute(
+        select(Image.name, Result.sha256)
+        .join(Result, Result.image_id == Image.id)
+        .where(Result.id == result_id)
+    ).first()
+    if row is None:
+        return None
+    stem = row.name.rpartition(".")[0] or row.name
+    return StoredFile(f"{stem}-doubled.png", row.sha256, "image/png")

@@ -1,0 +1,140 @@
+"""How the system runs: its parts, its speed, its lag."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from infra.database.models import Delivery, LagSample, Outcome, Part, PartState, Result
+
+STAGES = ("queue", "decode", "tile", "model", "join", "store")
+"""What a picture goes through, in this order; each is a column of ``results``."""
+
+NEWEST_RESULTS = 5_000
+"""Results that throughput and latency are measured on at most: read in about 50 ms."""
+
+NEWEST_SAMPLES = 5_000
+"""Lag samples that are read at most: an hour of 10 partitions sampled every 10 s fits."""
+
+
+# The running parts
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """What a part, or its supervisor, last said of it."""
+
+    name: str
+    state: PartState
+    detail: str
+    version: str
+    restarts: int
+    changed_at: datetime
+    seen_at: datetime
+
+
+def parts(session: Session) -> list[PartRow]:
+    """All parts that ever said something, by name."""
+    rows = session.scalars(select(Part).order_by(Part.name))
+    return [
+        PartRow(
+            part.name,
+            part.state,
+            part.detail,
+            part.version,
+            part.restarts,
+            part.changed_at,
+            part.seen_at,
+        )
+        for part in rows
+    ]
+
+
+def outcomes(session: Session) -> Counter[Outcome]:
+    """How many records ended in which way, as far as the database alone knows."""
+    rows = session.execute(
+        select(Delivery.outcome, func.count())
+        .where(Delivery.outcome.is_not(None))
+        .group_by(Delivery.outcome)
+    )
+    return Counter({outcome: count for outcome, count in rows if outcome is not None})
+
+
+# Throughput and latency
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """One stored result: when, how large, and how long each stage took."""
+
+    stored_at: datetime
+    pixels: int
+    """Of the result."""
+    seconds: tuple[float, ...]
+    """One for each of STAGES."""
+
+
+def doublings(session: Session, since: datetime) -> list[Doubling]:
+    """The results stored since then, oldest first; of more than NEWEST_RESULTS the newest."""
+    rows = session.execute(
+        select(
+            Result.stored_at,
+            Result.width * Result.height,
+            *(getattr(Result, f"{stage}_s") for stage in STAGES),
+        )
+        .where(Result.stored_at >= since)
+        .order_by(Result.stored_at.desc())
+        .limit(NEWEST_RESULTS)
+    )
+    newest_first = [
+        Doubling(stored_at, pixels, tuple(seconds)) for stored_at, pixels, *seconds in rows
+    ]
+    return newest_first[::-1]
+
+
+# Lag
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far one partition was behind when it was last sampled."""
+
+    topic: str
+    partition: int
+    records: int
+    seconds: float
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class LagHistory:
+    """Lag over a window."""
+
+    latest: list[Lag]
+    """The last sample of each partition, by topic and partition."""
+    seconds: list[float]
+    """Of each moment sampled, oldest first, the worst partition's."""
+
+
+def lag(session: Session, since: datetime) -> LagHistory:
+    """The samples taken since then; of more than NEWEST_SAMPLES the newest."""
+    rows = session.execute(
+        select(
+            LagSample.topic,
+            LagSample.partition,
+            LagSample.end_offset - LagSample.committed_offset,
+            LagSample.seconds_behind,
+            LagSample.taken_at,
+        )
+        .where(LagSample.taken_at >= since)
+        .order_by(LagSample.taken_at.desc())
+        .limit(NEWEST_SAMPLES)
+    )
+    samples = [Lag(*row) for row in rows][::-1]
+    latest = {(sample.topic, sample.partition): sample for sample in samples}
+    worst: dict[datetime, float] = defaultdict(float)
+    for sample in samples:
+        worst[sample.taken_at] = max(worst[sample.taken_at], sample.seconds)
+    return LagHistory([latest[key] for key in sorted(latest)], list(worst.values()))

@@ -1,0 +1,60 @@
+"""How everything stands at one moment: what the Now page and ``doublet status`` both say."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboard import health
+from dashboard.health import PartHealth
+from dashboard.probes import ask_kafka, ask_model_server
+from dashboard.queries import running
+from infra.books import Books, read_books
+from infra.clock import Clock, utc_now
+from infra.database.engine import Database
+from infra.database.models import Outcome
+from infra.eventlog.offsets import PartitionOffsets
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The parts, the books, and what Kafka says."""
+
+    at: datetime
+    parts: list[PartHealth]
+    """Kafka and the model server by their own answers, then the others by their heartbeats."""
+    books: Books | None
+    """None while Kafka is away: nobody knows then how many records it accepted."""
+    settled: Counter[Outcome]
+    """What the database alone knows of the books; empty where they are whole."""
+    offsets: tuple[PartitionOffsets, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody has to look."""
+        balanced = self.books is not None and self.books.total.balanced
+        return balanced and len(self.parts) > 2 and not health.troubles(self.parts)
+
+
+def read_standing(database: Database, settings: Settings, clock: Clock = utc_now) -> Standing:
+    """Ask everybody, within a few seconds whoever is away.
+
+    Raises:
+        DatabaseUnavailable: without the database there is nothing to say.
+    """
+    kafka = ask_kafka(settings)
+    model_server = ask_model_server(settings)
+    # Kafka first, the database afterwards: see read_books.
+    with database.reading() as session:
+        now = clock()
+        rows = running.parts(session)
+        books = None if kafka.trouble else read_books(session, kafka.offsets)
+        settled = running.outcomes(session) if books is None else Counter[Outcome]()
+    asked = [health.of_kafka(kafka, settings), health.of_model_server(model_server, settings)]
+    return Standing(
+        at=now,
+        parts=[*asked, *(health.of_part(row, now) for row in rows)],
+        books=books,
+        settled=settled,
+        offsets=kafka.offsets,
+    )
