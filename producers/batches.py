@@ -1,16 +1,12 @@
 """Several files handed in at once, and waited for."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
-from sqlalchemy import select
-
-from infra.database.engine import Database
-from infra.database.models import Delivery
 from infra.errors import Unavailable
 from infra.settings import Settings
-from producers.following import Follower
+from producers.following import Follower, open_follower
 from producers.reporting import Report
 from producers.sniffing import BadPicture
 from producers.submitting import Receipt, Submitter, open_submitter
@@ -37,7 +33,7 @@ def submit_files(
     """
     with ExitStack() as parts:
         # Whoever will wait needs the database: better to know before than after sending.
-        follower = _open_follower(settings, parts) if wait else None
+        follower = parts.enter_context(open_follower(settings)) if wait else None
         submitter = parts.enter_context(open_submitter(settings))
         receipts = list(_send(files, submitter, report))
         all_sent = len(receipts) == len(files)
@@ -66,13 +62,6 @@ def follow(
             if progress.stage.ended:
                 all_doubled = all_doubled and progress.stage.doubled
     return all_doubled
-
-
-def _open_follower(settings: Settings, parts: ExitStack) -> Follower:
-    database = parts.enter_context(closing(Database(settings.database)))
-    with database.reading() as session:
-        session.execute(select(Delivery.offset).limit(1))
-    return Follower(database)
 
 
 def _send(files: Sequence[Path], submitter: Submitter, report: Report) -> Iterator[Receipt]:

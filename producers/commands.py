@@ -9,6 +9,10 @@ import typer
 # answers at once.
 
 commands = typer.Typer()
+apod = typer.Typer(
+    no_args_is_help=True, help="The Astronomy Picture of the Day: what the scheduler does, by hand."
+)
+commands.add_typer(apod, name="apod")
 
 
 @commands.command()
@@ -51,4 +55,49 @@ def submit(
     current = settings()
     report = (JsonLines if as_json else Lines)(f"http://127.0.0.1:{current.dashboard_port}")
     if not submit_files(files, current, report, wait=wait, timeout_seconds=timeout):
+        raise typer.Exit(1)
+
+
+@apod.command()
+def fetch(
+    day: Annotated[
+        str, typer.Argument(metavar="DATE", help="YYYY-MM-DD, today or yesterday (New York time).")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write the day as a JSON object.")
+    ] = False,
+) -> None:
+    """Ask NASA for one day, note what it was, and have its picture doubled.
+
+    A day that is a video or a page is noted as skipped, with its reason. Where
+    NASA cannot be reached, the day stays waiting and the scheduler goes on asking.
+    A day that was sent before is not sent twice.
+
+    The exit code is 0 if the day is dealt with, 1 if it is still waited for.
+
+    \b
+    Examples:
+      doublet apod fetch today
+      doublet apod fetch 1995-06-20
+      doublet apod fetch --json yesterday | jq -r .picture_url
+    """
+    from infra.clock import utc_now
+    from infra.settings import settings
+    from producers.apod.days import read_day
+    from producers.fetching import fetch_day
+
+    if not fetch_day(read_day(day, utc_now()), settings(), as_json=as_json):
+        raise typer.Exit(1)
+
+
+@commands.command("first-picture", hidden=True)
+def first_picture() -> None:
+    """Double a first picture, unless there is one: today's APOD, or one that needs no network."""
+    from infra.settings import settings
+    from producers.first_picture import double_first_picture
+    from producers.reporting import Lines
+
+    current = settings()
+    report = Lines(f"http://127.0.0.1:{current.dashboard_port}")
+    if not double_first_picture(current, report):
         raise typer.Exit(1)

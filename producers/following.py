@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from infra.database.engine import Database
 from infra.database.models import Delivery, Image, ImageState, Outcome, Result
 from infra.errors import DoubletError
+from infra.settings import Settings
 from producers.submitting import Receipt
 
 POLL_SECONDS = 0.25
@@ -83,6 +86,34 @@ class Follower:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def find(self, source: str, event_id: str) -> Receipt | None:
+        """A receipt for somebody else's event; None until a consumer has taken it.
+
+        Raises:
+            DatabaseUnavailable: nobody can tell now.
+        """
+        with self._database.reading() as session:
+            taken = session.execute(
+                select(Image, Delivery)
+                .join(Delivery, Delivery.image_id == Image.id)
+                .where(Image.source == source, Image.event_id == event_id)
+                .order_by(Delivery.received_at)
+                .limit(1)
+            ).first()
+        if taken is None:
+            return None
+        image, delivery = taken
+        return Receipt(
+            source,
+            event_id,
+            image.name,
+            image.sha256 or "",
+            image.bytes or 0,
+            delivery.topic,
+            delivery.partition,
+            delivery.offset,
+        )
+
     def look(self, receipts: Sequence[Receipt]) -> list[Progress]:
         """Where each stands now, in the order of the receipts.
 
@@ -117,6 +148,19 @@ class Follower:
                 )
             if waiting:
                 time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def open_follower(settings: Settings) -> Iterator[Follower]:
+    """A follower in the configured database, closed at the end.
+
+    Raises:
+        DatabaseUnavailable: there is nothing to follow in; said before anything is sent.
+    """
+    with closing(Database(settings.database)) as database:
+        with database.reading() as session:
+            session.execute(select(Delivery.offset).limit(1))
+        yield Follower(database)
 
 
 def _progress(session: Session, receipt: Receipt) -> Progress:

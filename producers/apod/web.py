@@ -1,0 +1,167 @@
+"""NASA's web: requests that go nowhere else, and end in time."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+import httpx
+
+from infra.errors import DoubletError
+from infra.settings import MEBIBYTE, Settings
+from producers.apod.source import ApodMissing, ApodUnavailable
+
+NASA = frozenset(
+    {
+        "https://science.nasa.gov",  # the v2 service and the days' pages
+        "https://assets.science.nasa.gov",  # its pictures
+        "https://api.nasa.gov",  # the v1 service
+        "https://apod.nasa.gov",  # its pictures
+        "https://www.nasa.gov",  # where some of them have moved to
+    }
+)
+"""Origins that a request may go to, redirects included: an address in an answer is only data,
+and must not send us into somebody's own network."""
+
+_CONNECT_SECONDS = 5.0
+"""A host that is there answers within one; more would only delay saying that it is not."""
+_SILENCE_SECONDS = 10.0
+"""How long a server may send nothing in the middle of an answer."""
+_REDIRECTS = 5
+"""More hops than any of NASA's addresses takes."""
+_ANSWER_BYTES = 4 * MEBIBYTE
+"""A day's entry has some 10 KiB; whatever is larger is not one."""
+_GONE = (404, 410)
+
+
+class AddressRefused(DoubletError):
+    """An address, or what lies there, that we do not fetch however often it is offered."""
+
+
+@dataclass(frozen=True)
+class WebPolicy:
+    """Where requests may go, and how much they may take."""
+
+    origins: frozenset[str] = NASA
+    """``scheme://host[:port]``"""
+    answer_seconds: float = 20
+    download_seconds: float = 120
+    download_bytes: int = 256 * MEBIBYTE
+
+    @classmethod
+    def of(cls, settings: Settings) -> "WebPolicy":
+        """As the settings have them; the services that the operator named are trusted too."""
+        services = (settings.apod_v2_url, settings.apod_v1_url)
+        return cls(
+            origins=NASA | {_origin(httpx.URL(service)) for service in services},
+            answer_seconds=settings.apod_timeout_seconds,
+            download_seconds=settings.apod_download_seconds,
+            download_bytes=settings.max_picture_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service answered."""
+
+    status: int
+    body: bytes
+    headers: httpx.Headers = field(default_factory=httpx.Headers)
+
+
+class Web:
+    """A client of the web, as far as the policy lets it go. Close it when done."""
+
+    def __init__(self, policy: WebPolicy | None = None) -> None:
+        self._policy = policy or WebPolicy()
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+            headers={"user-agent": "doublet", "accept": "application/json, image/*"},
+            follow_redirects=False,  # every hop is checked, below
+        )
+
+    def ask(self, url: str, parameters: dict[str, str] | None = None) -> Answer:
+        """A service's whole answer, whatever its status.
+
+        Raises:
+            ApodUnavailable: there is no answer, or not in time, or it leads away from NASA.
+        """
+        address = httpx.URL(url, params=parameters) if parameters else httpx.URL(url)
+        try:
+            with self._opened(address) as response:
+                body = b"".join(_pieces(response, _ANSWER_BYTES, self._policy.answer_seconds))
+                return Answer(response.status_code, body, response.headers)
+        except AddressRefused as error:
+            raise ApodUnavailable(f"the APOD service is not usable: {error}") from error
+
+    def download(self, url: str, file: IO[bytes]) -> None:
+        """Write what lies at an address to a file.
+
+        Raises:
+            AddressRefused: it lies outside NASA's hosts, or is too large.
+            ApodMissing: there is nothing at the address.
+            ApodUnavailable: the host is away or too slow.
+        """
+        address = _parsed(url)
+        with self._opened(address) as response:
+            if response.status_code in _GONE:
+                raise ApodMissing(f"there is no picture at {url}: {response.status_code}")
+            if response.status_code != httpx.codes.OK:
+                raise ApodUnavailable(f"{address.host} answers {response.status_code} for {url}")
+            policy = self._policy
+            for piece in _pieces(response, policy.download_bytes, policy.download_seconds):
+                file.write(piece)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    @contextmanager
+    def _opened(self, url: httpx.URL) -> Iterator[httpx.Response]:
+        for _ in range(_REDIRECTS + 1):
+            if _origin(url) not in self._policy.origins:
+                raise AddressRefused(
+                    f"{_origin(url)} is not one of NASA's hosts that we fetch from"
+                )
+            with _translated(url), self._client.stream("GET", url) as response:
+                if not response.has_redirect_location:
+                    yield response
+                    return
+                url = url.join(_parsed(response.headers["location"]))
+        raise AddressRefused(f"{url.host} redirects more than {_REDIRECTS} times")
+
+
+def _pieces(response: httpx.Response, max_bytes: int, seconds: float) -> Iterator[bytes]:
+    deadline = time.monotonic() + seconds
+    left = max_bytes
+    for piece in response.iter_bytes():
+        left -= len(piece)
+        if left < 0:
+            raise AddressRefused(f"{response.url.host} sends more than {max_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise ApodUnavailable(f"{response.url.host} sends too slowly: {seconds:g} s are over")
+        yield piece
+
+
+@contextmanager
+def _translated(url: httpx.URL) -> Iterator[None]:
+    try:
+        yield
+    except httpx.ConnectError as error:
+        raise ApodUnavailable(f"cannot reach {url.host}: {error}") from error
+    except httpx.TimeoutException as error:
+        raise ApodUnavailable(f"{url.host} does not answer in time") from error
+    except httpx.HTTPError as error:
+        raise ApodUnavailable(f"{url.host} broke off: {error}") from error
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise AddressRefused(f"{url[:200]!r} is not an address: {error}") from error
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"

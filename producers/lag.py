@@ -1,0 +1,57 @@
+"""How far the consumers are behind, written down for the dashboard's curves."""
+
+from contextlib import closing
+from datetime import timedelta
+
+from sqlalchemy import delete
+
+from infra.clock import Clock, utc_now
+from infra.database.engine import Database
+from infra.database.models import LagSample
+from infra.eventlog.clients import open_reader, translated
+from infra.eventlog.offsets import PartitionOffsets, intake_offsets, seconds_behind
+from infra.settings import Settings
+
+SAMPLE_SECONDS = 10
+"""Often enough to see a queue build up, seldom enough that nobody notices the asking."""
+_KEPT = timedelta(days=1)
+"""What the dashboard's longest curve shows."""
+
+
+class LagSampler:
+    """Takes one sample of every partition at a time."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock = utc_now) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+
+    def sample(self) -> None:
+        """Write one row a partition, and drop what is older than a day.
+
+        Raises:
+            EventLogUnavailable, DatabaseUnavailable: there is no sample of this moment.
+        """
+        offsets = intake_offsets(self._settings)
+        seconds = self._seconds_behind(offsets)
+        now = self._clock()
+        rows = [
+            LagSample(
+                taken_at=now,
+                topic=at.topic,
+                partition=at.partition,
+                end_offset=at.end,
+                committed_offset=at.committed,
+                seconds_behind=behind,
+            )
+            for at, behind in zip(offsets, seconds, strict=True)
+        ]
+        with self._database.transaction() as session:
+            session.add_all(rows)
+            session.execute(delete(LagSample).where(LagSample.taken_at < now - _KEPT))
+
+    def _seconds_behind(self, offsets: list[PartitionOffsets]) -> list[float]:
+        if not any(at.lag for at in offsets):
+            return [0.0] * len(offsets)  # nothing waits: no need to read how old it is
+        with closing(open_reader(self._settings)) as consumer, translated(self._settings):
+            return [seconds_behind(consumer, at, self._clock) for at in offsets]

@@ -1,0 +1,202 @@
+"""The scheduler: asks for each day's picture in time, and keeps asking until it has it.
+
+The ledger decides what is to be done; the jobs only wake it up. So a run that was missed, came
+twice or broke off does no harm.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
+from apscheduler.jobstores.base import ConflictingIdError
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.clock import Clock, utc_now
+from infra.database.engine import Database, DatabaseUnavailable
+from infra.database.migrate import revision
+from infra.database.models import PartState
+from infra.errors import Unavailable
+from infra.parts import BEAT_SECONDS, Heartbeat
+from infra.settings import Settings, settings
+from producers.apod.days import NEW_YORK, PUBLISHED_AT
+from producers.lag import SAMPLE_SECONDS, LagSampler
+from producers.ledger import Ledger
+from producers.publishing import open_publisher
+
+log = logging.getLogger(__name__)
+
+JOBS_TABLE = "scheduled_jobs"
+"""APScheduler creates it itself; it is in no migration."""
+
+DAILY = CronTrigger(hour=PUBLISHED_AT.hour, minute=PUBLISHED_AT.minute, timezone=NEW_YORK)
+_MISFIRE_GRACE = timedelta(hours=23)
+"""A run that a downtime swallowed is made up for until the next one is due itself."""
+_POLL_SECONDS = 15
+"""How soon a day whose next try has come is noticed; the ledger's patience is longer."""
+_STORE_RETRY_SECONDS = 10
+"""How soon the jobs are looked for again in a database that was away."""
+
+
+class _PatientJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler has no types
+    """Outlives its database's absence, which would otherwise end the scheduler's own thread."""
+
+    def update_job(self, job: Job) -> None:
+        try:
+            super().update_job(job)
+        except SQLAlchemyError as error:
+            # It will be found due once more, and do no harm.
+            log.debug("the job %s keeps its old time: %s", job.id, error)
+
+    def get_next_run_time(self) -> datetime:
+        soon = datetime.now(UTC) + timedelta(seconds=_STORE_RETRY_SECONDS)
+        try:
+            return super().get_next_run_time() or soon
+        except SQLAlchemyError:
+            return soon
+
+
+def ask_due_days(settings: Settings, database: Database, clock: Clock = utc_now) -> None:
+    """Note which days are missing, and ask for all that are due.
+
+    Raises:
+        Unavailable: the database or the blob store is away; the next call goes on.
+    """
+    ledger = Ledger(database, clock)
+    ledger.note_missing()
+    due = ledger.due()
+    if not due:
+        return
+    with open_publisher(settings, ledger, clock) as publisher:
+        for day in due:
+            claim = ledger.claim(day)
+            if claim is None:
+                continue  # another scheduler was quicker
+            known = ledger.read(day)
+            verdict = publisher.publish(claim)
+            if verdict.reason is None or verdict.reason != known.reason:
+                log.info(
+                    "APOD of %s: %s", day, ": ".join(filter(None, (verdict.state, verdict.reason)))
+                )
+
+
+def daily_run() -> None:
+    """The persistent job. It is stored by name, so it opens for itself what it needs."""
+    current = settings()
+    with closing(Database(current.database)) as database:
+        try:
+            ask_due_days(current, database)
+        except Unavailable as error:
+            log.warning("the daily run is left to the next poll: %s", error)
+
+
+class Scheduler:
+    """The jobs of this part, from start to stop."""
+
+    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._database = Database(settings.database)
+        self._ledger = Ledger(self._database, clock)
+        self._heartbeat = Heartbeat(self._database, "scheduler", clock)
+        self._lag = LagSampler(settings, self._database, clock)
+        self._away: dict[type[Unavailable], str] = {}
+        self._jobs = BackgroundScheduler(
+            jobstores={
+                "default": _PatientJobStore(engine=self._database.engine, tablename=JOBS_TABLE),
+                "memory": MemoryJobStore(),
+            },
+            # Days are asked for one after the other; neither beats nor samples wait for them.
+            executors={"default": ThreadPoolExecutor(2), "days": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "misfire_grace_time": None},
+            jobstore_retry_interval=_STORE_RETRY_SECONDS,
+            timezone=UTC,
+        )
+
+    def start(self) -> None:
+        """Start the jobs, which run until stop().
+
+        Raises:
+            DatabaseUnavailable: there is no database to keep them in; nothing runs yet.
+        """
+        if revision(self._database) is None:
+            raise DatabaseUnavailable("the database has no tables yet: run `doublet db upgrade`")
+        try:
+            self._jobs.start(paused=True)
+            self._keep_daily_run()
+        except SQLAlchemyError as error:
+            self.stop()
+            raise DatabaseUnavailable(f"the database does not answer: {error}") from error
+        self._every(_POLL_SECONDS, self._poll, executor="days")
+        self._every(SAMPLE_SECONDS, self._sample_lag)
+        self._every(BEAT_SECONDS, self._beat)
+        self._jobs.resume()
+
+    def stop(self) -> None:
+        """Start nothing more. What is under way may be cut off at any point."""
+        if self._jobs.running:
+            self._jobs.shutdown(wait=False)
+            self._heartbeat.stopped()
+
+    def _keep_daily_run(self) -> None:
+        # A stored job is left alone: it knows which run was missed.
+        if self._jobs.get_job("daily") is not None:
+            return
+        try:
+            self._jobs.add_job(
+                daily_run,
+                DAILY,
+                id="daily",
+                executor="days",
+                misfire_grace_time=int(_MISFIRE_GRACE.total_seconds()),
+            )
+        except ConflictingIdError:
+            return  # another scheduler was quicker
+
+    def _every(self, seconds: float, work: Callable[[], None], executor: str = "default") -> None:
+        self._jobs.add_job(
+            work,
+            IntervalTrigger(seconds=seconds),
+            jobstore="memory",
+            executor=executor,
+            next_run_time=datetime.now(UTC),
+        )
+
+    def _poll(self) -> None:
+        with self._noticing("asking for days"):
+            ask_due_days(self._settings, self._database, self._clock)
+
+    def _sample_lag(self) -> None:
+        with self._noticing("sampling the lag"):
+            self._lag.sample()
+
+    def _beat(self) -> None:
+        with self._noticing("the heartbeat"):
+            self._heartbeat.beat(PartState.RUNNING, self._detail())
+
+    def _detail(self) -> str:
+        waiting = self._ledger.newest_waiting()
+        if waiting is not None and waiting.reason:
+            return f"waiting for APOD of {waiting.day}: {waiting.reason}"
+        return f"next run {DAILY.get_next_fire_time(None, self._clock()):%Y-%m-%d %H:%M} New York"
+
+    @contextmanager
+    def _noticing(self, work: str) -> Iterator[None]:
+        """One line when a part goes away and one when it is back, however often it is tried."""
+        try:
+            yield
+        except Unavailable as error:
+            if type(error) not in self._away:
+                self._away[type(error)] = work
+                log.warning("%s; trying again until it does", error)
+        else:
+            for kind in [kind for kind, noticed_by in self._away.items() if noticed_by == work]:
+                del self._away[kind]
+                log.info("%s works again", work)
