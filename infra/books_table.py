@@ -1,18 +1,23 @@
 """The books as a table for a terminal."""
 
+from typing import Literal
+
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from infra.books import Account, Books
 
+_COLUMNS = ("partition", "accepted", "done", "duplicate", "skipped", "dead", "in flight", "differ")
+
 
 def table(books: Books) -> Table:
     """One row for each partition, and the total."""
-    columns = ("accepted", "done", "duplicate", "skipped", "dead", "in flight", "difference")
-    drawn = Table("topic", "partition", *columns, show_footer=True)
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    for name, footer in zip(_COLUMNS, ("all", *_row(books.total)), strict=True):
+        justify: Literal["left", "right"] = "right" if drawn.columns else "left"
+        drawn.add_column(name, footer=footer, justify=justify, no_wrap=not drawn.columns)
     for (topic, partition), account in books.partitions.items():
-        drawn.add_row(topic, str(partition), *_row(account))
-    for column, footer in zip(drawn.columns, ("all", "", *_row(books.total)), strict=True):
-        column.footer = footer
+        drawn.add_row(f"{topic} {partition}", *_row(account))
     return drawn
 
 

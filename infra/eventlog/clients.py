@@ -25,6 +25,10 @@ class EventLogUnavailable(Unavailable):
     """Kafka cannot be reached, or does not answer in time."""
 
 
+class TopicsMissing(EventLogUnavailable):
+    """Kafka is there, and our topics are not."""
+
+
 class EventTooLarge(DoubletError):
     """An event exceeds the topic's message limit: send a claim check instead."""
 
@@ -81,6 +85,7 @@ def open_consumer(settings: Settings, *topics: str, member: str | None = None) -
 
     Raises:
         EventLogUnavailable: there is no broker.
+        TopicsMissing: a topic is not created yet; a group would wait minutes to notice it.
     """
     with translated(settings):
         consumer = KafkaConsumer(
@@ -100,8 +105,16 @@ def open_consumer(settings: Settings, *topics: str, member: str | None = None) -
             max_poll_records=1,
             allow_auto_create_topics=False,
         )
+        _require_topics(consumer, topics)
         consumer.subscribe(list(topics))
     return consumer
+
+
+def _require_topics(consumer: KafkaConsumer, topics: tuple[str, ...]) -> None:
+    missing = [topic for topic in topics if not consumer.partitions_for_topic(topic)]
+    if missing:
+        consumer.close()
+        raise TopicsMissing(f"no topic {', '.join(missing)}: `doublet topics` creates it")
 
 
 def open_reader(settings: Settings) -> KafkaConsumer:

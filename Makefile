@@ -1,0 +1,40 @@
+# The verbs of the house. `make up` and `make test` are all that a newcomer needs.
+
+# The first Python that fits, unless one is named: make up PYTHON=/path/to/python3.12
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	"$$name" -c '$(FITS)' 2>/dev/null && echo "$$name" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: up test fast check format docs clean
+
+up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
+	@exec $(BIN)/doublet up
+
+test: $(READY)  ## Everything that this machine can test
+	$(BIN)/pytest
+
+fast: $(READY)  ## The tests that need nothing but Python
+	$(BIN)/pytest -m "not apache and not postgres and not browser and not slow"
+
+check: $(READY)  ## Style, types and whether the generated pages are up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+docs: $(READY)  ## Write the generated pages anew
+	$(BIN)/python scripts/docs.py
+
+clean:  ## Remove the environment; what Doublet stored in var/ stays
+	rm -rf $(VENV) build *.egg-info
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' || { echo "Doublet needs Python 3.11, 3.12 or 3.13 \
+	with venv (Debian: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Making the environment in $(VENV) (once; it is mostly TensorFlow, some minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
