@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
@@ -54,25 +55,20 @@ class Api:
         """Named tensors in, named tensors out."""
         # REST turns the tensors into text, for which their own fields serve best.
         as_content = self._as_content and entrypoint == "GRPC"
-
-        def run(servable: Servable) -> PredictResponse:
-            return predict(
-                servable, request, as_content=as_content, check_method=self._check_method
-            )
-
+        run = partial(
+            predict, request=request, as_content=as_content, check_method=self._check_method
+        )
         return self._measured("Predict", entrypoint, request, run)
 
     def classify(self, request: ClassificationRequest, entrypoint: str) -> ClassificationResponse:
         """Labels and scores for Examples."""
-        return self._measured(
-            "Classify", entrypoint, request, lambda servable: examples.classify(servable, request)
-        )
+        run = partial(examples.classify, request=request, check_method=self._check_method)
+        return self._measured("Classify", entrypoint, request, run)
 
     def regress(self, request: RegressionRequest, entrypoint: str) -> RegressionResponse:
         """Numbers for Examples."""
-        return self._measured(
-            "Regress", entrypoint, request, lambda servable: examples.regress(servable, request)
-        )
+        run = partial(examples.regress, request=request, check_method=self._check_method)
+        return self._measured("Regress", entrypoint, request, run)
 
     def multi_inference(
         self, request: MultiInferenceRequest, entrypoint: str
@@ -80,12 +76,8 @@ class Api:
         """Several of the last two at once."""
         if not request.tasks:
             raise invalid("Inference request must contain at least one task.")
-        return self._measured(
-            "MultiInference",
-            entrypoint,
-            request.tasks[0],
-            lambda servable: examples.multi_inference(servable, request),
-        )
+        run = partial(examples.multi_inference, request=request, check_method=self._check_method)
+        return self._measured("MultiInference", entrypoint, request.tasks[0], run)
 
     def metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
         """A version's signatures."""

@@ -35,13 +35,22 @@ OUTPUTS = "outputs"
 Results = Mapping[str, NDArray[Any]]
 
 
-def classify(servable: Servable, request: ClassificationRequest) -> ClassificationResponse:
+def classify(
+    servable: Servable, request: ClassificationRequest, *, check_method: bool = False
+) -> ClassificationResponse:
     """Labels and scores for each Example.
+
+    Args:
+        servable: the version that the request means.
+        request: its Examples.
+        check_method: refuse signatures whose method name is another; TensorFlow 2 writes
+            ``tensorflow/serving/predict`` for all.
 
     Raises:
         Refusal: as TensorFlow Serving refuses, see classifier.cc.
     """
-    signature = _signature(servable, request.model_spec, "classification", CLASSIFY)
+    signature = _signature(servable, request.model_spec)
+    _require_inputs(signature, "classification", CLASSIFY if check_method else None)
     examples = _serialized(request.input)
     fetches = [info.name for info in _class_tensors(signature)]
     results = servable.run([(signature.inputs[INPUTS], examples)], fetches)
@@ -50,13 +59,16 @@ def classify(servable: Servable, request: ClassificationRequest) -> Classificati
     return response
 
 
-def regress(servable: Servable, request: RegressionRequest) -> RegressionResponse:
-    """One number for each Example.
+def regress(
+    servable: Servable, request: RegressionRequest, *, check_method: bool = False
+) -> RegressionResponse:
+    """One number for each Example; arguments as `classify`'s.
 
     Raises:
         Refusal: as TensorFlow Serving refuses, see regressor.cc.
     """
-    signature = _signature(servable, request.model_spec, "regression", REGRESS)
+    signature = _signature(servable, request.model_spec)
+    _require_inputs(signature, "regression", REGRESS if check_method else None)
     examples = _serialized(request.input)
     fetches = [_regression_tensor(signature).name]
     results = servable.run([(signature.inputs[INPUTS], examples)], fetches)
@@ -65,8 +77,12 @@ def regress(servable: Servable, request: RegressionRequest) -> RegressionRespons
     return response
 
 
-def multi_inference(servable: Servable, request: MultiInferenceRequest) -> MultiInferenceResponse:
+def multi_inference(
+    servable: Servable, request: MultiInferenceRequest, *, check_method: bool = False
+) -> MultiInferenceResponse:
     """Several classifications and regressions of the same Examples, in one run.
+
+    Arguments as `classify`'s.
 
     Raises:
         Refusal: as TensorFlow Serving refuses, see multi_inference.cc.
@@ -87,18 +103,19 @@ def multi_inference(servable: Servable, request: MultiInferenceRequest) -> Multi
             raise invalid(f"Requested signature not found in model graph: {name}")
         signature = signatures[name] = servable.signatures[name]
         if task.method_name == CLASSIFY:
-            _require_method(signature, "classification", CLASSIFY)
+            _require_inputs(signature, "classification", CLASSIFY if check_method else None)
             fetches += [info.name for info in _class_tensors(signature)]
         elif task.method_name == REGRESS:
-            _require_method(signature, "regression", REGRESS)
+            _require_inputs(signature, "regression", REGRESS if check_method else None)
             fetches.append(_regression_tensor(signature).name)
         else:
             raise unimplemented(f"Unsupported signature method_name: {task.method_name}")
-    inputs = {signature.inputs[INPUTS].name for signature in signatures.values()}
-    if len(inputs) > 1:
-        raise invalid("Input tensor must be the same for all Signatures.")
     examples = _serialized(request.input)
-    feeds = [(signature.inputs[INPUTS], examples) for signature in signatures.values()][:1]
+    # TensorFlow 2 gives every signature an input of its own; all get the same Examples.
+    inputs = {
+        signature.inputs[INPUTS].name: signature.inputs[INPUTS] for signature in signatures.values()
+    }
+    feeds = [(info, examples) for info in inputs.values()]
     results = servable.run(feeds, fetches)
     response = MultiInferenceResponse()
     for task, signature in zip(request.tasks, signatures.values(), strict=True):
@@ -112,17 +129,15 @@ def multi_inference(servable: Servable, request: MultiInferenceRequest) -> Multi
     return response
 
 
-def _signature(servable: Servable, spec: ModelSpec, kind: str, method: str) -> SignatureDef:
+def _signature(servable: Servable, spec: ModelSpec) -> SignatureDef:
     name = spec.signature_name or SERVING_DEFAULT
     if name not in servable.signatures:
         raise invalid(f"No signature was found with the name: {name}")
-    signature = servable.signatures[name]
-    _require_method(signature, kind, method)
-    return signature
+    return servable.signatures[name]
 
 
-def _require_method(signature: SignatureDef, kind: str, method: str) -> None:
-    if signature.method_name != method:
+def _require_inputs(signature: SignatureDef, kind: str, method: str | None) -> None:
+    if method is not None and signature.method_name != method:
         raise invalid(
             f"Expected {kind} signature method_name to be {method}. Was: {signature.method_name}"
         )

@@ -63,7 +63,7 @@ class Flags:
         False, "answer in tensor_content instead of the typed fields; much faster for uint8"
     )
     enable_signature_method_name_check: bool = _flag(
-        False, "refuse Predict on a signature with an unknown method name"
+        False, "refuse signatures whose method name does not fit the request"
     )
     enable_batching: bool = _flag(False, "accepted; requests are still run one by one")
     batching_parameters_file: str = _flag("", "accepted with --enable_batching; not read")

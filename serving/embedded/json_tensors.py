@@ -128,7 +128,7 @@ def examples_request(body: bytes, request: Request) -> Request:
 def classify_response(result: ClassificationResult) -> str:
     """Write the answer of ``:classify``: for each Example, its classes as [label, score]."""
     results = [
-        [[a_class.label, _shortest(np.float32(a_class.score))] for a_class in classes.classes]
+        [[a_class.label, _shortest(a_class.score)] for a_class in classes.classes]
         for classes in result.classifications
     ]
     return json.dumps({"results": results})
@@ -136,7 +136,7 @@ def classify_response(result: ClassificationResult) -> str:
 
 def regress_response(result: RegressionResult) -> str:
     """Write the answer of ``:regress``: a number for each Example."""
-    return json.dumps({"results": [_shortest(np.float32(r.value)) for r in result.regressions]})
+    return json.dumps({"results": [_shortest(r.value) for r in result.regressions]})
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -343,13 +343,13 @@ def _values(name: str, array: NDArray[Any]) -> Any:
         write = _to_base64 if name.endswith(BYTES_SUFFIX) else _text
         array = np.frompyfunc(write, 1, 1)(array)
     elif array.dtype == np.float32:
-        array = np.frompyfunc(_shortest, 1, 1)(array)
+        array = array.astype(str).astype(np.float64)  # 0.2, not 0.20000000298
     return array.tolist() if isinstance(array, np.ndarray) else array
 
 
-def _shortest(value: Any) -> float:
-    """A float32 with no more digits than tell it from its neighbours: 0.2, not 0.20000000298."""
-    return float(str(value))
+def _shortest(value: float) -> float:
+    """A float32 with no more digits than tell it from its neighbours."""
+    return float(str(np.float32(value)))
 
 
 def _text(value: bytes) -> str:

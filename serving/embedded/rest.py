@@ -77,6 +77,8 @@ def application(
     async def answer(request: Request) -> Response:
         body = await request.body()
         path = request.scope["path"]
+        if not path.lower().startswith("/v1/"):
+            return Response(status_code=HTTPStatus.NOT_FOUND)
         try:
             with anyio.fail_after(timeout_s):
                 text = await anyio.to_thread.run_sync(
@@ -89,13 +91,15 @@ def application(
             return _error(late, headers)
         return Response(text, media_type="application/json", headers=headers)
 
-    routes = [Route("/v1/{path:path}", answer, methods=["GET", "POST", "PUT", "DELETE"])]
+    routes = []
     if metrics is not None:
 
         def page(_: Request) -> Response:
             return PlainTextResponse(metrics.page())
 
         routes.append(Route(metrics_path or METRICS_PATH, page))
+    # All paths, as Starlette's own matching heeds the case of letters and the official does not.
+    routes.append(Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "DELETE"]))
     return Starlette(routes=routes)
 
 
