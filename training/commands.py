@@ -1,0 +1,111 @@
+"""The commands of training: fit the members, export the ensemble, evaluate what was exported."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+commands = typer.Typer()
+
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of PNGs.")]
+Runs = Annotated[Path, typer.Option(help="Where the checkpoints and the log are kept.")]
+
+
+@commands.command()
+def train(
+    pictures: Folder,
+    runs: Runs = Path("runs"),
+    members: Annotated[
+        str, typer.Option(help="The members to fit, by the hex digits of their parts.")
+    ] = "0123456789abcdef",
+    steps: Annotated[int, typer.Option(min=2, help="Steps of each member, in all.")] = 10_000,
+    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 500,
+) -> None:
+    """Fit the ensemble's members, each on its own part of the pictures.
+
+    Members take turns, so an even ensemble exists at any time. Run it again to go on from the
+    last checkpoints. On a CPU, one process a core is fastest, each with TF_NUM_INTRAOP_THREADS=1
+    and its own --members.
+    """
+    _hush_tensorflow()
+    from training.fitting import Fitting, Recipe, fit_in_turns
+    from training.pictures import part, read, validation
+
+    runs.mkdir(parents=True, exist_ok=True)
+    fittings = [
+        Fitting(number, [read(s) for s in part(pictures, number)], Recipe(steps=steps), runs)
+        for number in (int(digit, 16) for digit in members)
+    ]
+    held_out = [read(source) for source in validation(pictures)]
+    fit_in_turns(fittings, held_out, every, runs / "log.csv")
+
+
+@commands.command()
+def export(
+    data: Annotated[str, typer.Option(help="Training data, in the model card's words.")],
+    runs: Runs = Path("runs"),
+    into: Annotated[Path, typer.Option(help="The numbered version folder; it is replaced.")] = Path(
+        "serving/models/doublet/1"
+    ),
+) -> None:
+    """Export the sixteen members as one SavedModel that TensorFlow Serving loads."""
+    _hush_tensorflow()
+    from training.compact import radius
+    from training.export import Card, trained_members, write
+
+    networks, day = trained_members(runs)
+    card = Card(
+        members=len(networks),
+        parameters=sum(network.count_params() for network in networks),
+        radius=radius(),
+        training_data=data,
+        trained=day,
+        commit=_commit(),
+    )
+    write(networks, card, into)
+    typer.echo(f"{into}: {card.members} members, {card.parameters:,} parameters")
+
+
+@commands.command()
+def evaluate(
+    model: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="Version folder of a SavedModel.")
+    ],
+    benchmarks: Annotated[
+        list[Path],
+        typer.Argument(exists=True, file_okay=False, help="Folders with HR/ and LR_x2/."),
+    ],
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="Training folder whose held-out pictures are measured, too."),
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Model card whose evaluation is replaced.")
+    ] = None,
+) -> None:
+    """Measure a SavedModel beside bicubic: PSNR and SSIM on Y, CPU seconds per megapixel."""
+    _hush_tensorflow()
+    from training import evaluation
+    from training.model_card import replace_evaluation
+
+    sets = {folder.name: evaluation.benchmark(folder) for folder in benchmarks}
+    if held_out is not None:
+        sets["held out"] = evaluation.held_out(held_out)
+    report = evaluation.report(model, sets)
+    typer.echo(report)
+    if card is not None:
+        replace_evaluation(card, report)
+
+
+def _commit() -> str:
+    """The commit that the training code is at, or nothing outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
+
+
+def _hush_tensorflow() -> None:
+    """Before TensorFlow is imported: without its notes on what it was not compiled for."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
