@@ -1,6 +1,5 @@
 """How the system is, in the words of the Now page and of ``doublet status``."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +11,9 @@ from infra.books import Account
 from infra.database.models import PartState
 from infra.parts import SILENT_SECONDS
 from infra.settings import Settings
+
+BROKER, MODEL_SERVER = "broker", "model server"
+"""What the local stack calls the two parts that are asked instead of beating themselves."""
 
 AVAILABLE = "AVAILABLE"
 """The state of a model version that answers."""
@@ -60,37 +62,40 @@ def of_part(part: PartRow, now: datetime) -> PartHealth:
     return PartHealth(part.name, health, says, part.restarts, part.version, part.seen_at)
 
 
-def of_kafka(answer: KafkaAnswer, settings: Settings) -> PartHealth:
-    """Judge Kafka by its answer."""
-    if answer.trouble:
-        return PartHealth("Kafka", Health.AWAY, answer.trouble)
-    if not answer.offsets:
-        return PartHealth("Kafka", Health.WAITING, "the topics do not exist yet: doublet topics")
+def of_kafka(answer: KafkaAnswer, settings: Settings, row: PartRow | None) -> PartHealth:
+    """Judge Kafka by its answer; ``row`` is what the local stack says of its broker."""
     where = ",".join(settings.bootstrap_servers)
-    partitions = words.plural(len(answer.offsets), "partition")
-    return PartHealth("Kafka", Health.WELL, f"answers at {where}, {partitions}")
-
-
-def of_model_server(answer: ModelServerAnswer, settings: Settings) -> PartHealth:
-    """Judge the model server by its answer."""
     if answer.trouble:
-        return PartHealth("Model server", Health.AWAY, answer.trouble)
+        return _asked("Kafka", Health.AWAY, answer.trouble, row)
+    if not answer.offsets:
+        return _asked("Kafka", Health.WAITING, f"no topics at {where} yet: `doublet topics`", row)
+    partitions = words.plural(len(answer.offsets), "partition")
+    return _asked("Kafka", Health.WELL, f"answers at {where}, {partitions}", row)
+
+
+def of_model_server(
+    answer: ModelServerAnswer, settings: Settings, row: PartRow | None
+) -> PartHealth:
+    """Judge the model server by its answer; ``row`` is what the local stack says of its own."""
+    if answer.trouble:
+        return _asked(MODEL_SERVER, Health.AWAY, answer.trouble, row)
     available = [version for version in answer.versions if version.state == AVAILABLE]
     if not available:
         states = ", ".join(f"{at.version} {at.state.lower()}" for at in answer.versions)
-        says = f"no version of {settings.model_name} answers ({states or 'none known'})"
-        return PartHealth("Model server", Health.WAITING, says)
+        says = f"no version of {settings.model_name} is available ({states or 'none known'})"
+        return _asked(MODEL_SERVER, Health.WAITING, says, row)
     versions = ", ".join(_version(version.version, version.labels) for version in available)
-    where = settings.model_server_address
-    return PartHealth(
-        "Model server", Health.WELL, f"answers at {where}, {settings.model_name} {versions}"
-    )
+    says = f"answers at {settings.model_server_address}, {settings.model_name} {versions}"
+    return _asked(MODEL_SERVER, Health.WELL, says, row)
 
 
-def troubles(parts: Iterable[PartHealth]) -> list[PartHealth]:
-    """The parts that are not well, those that are away first."""
-    unwell = [part for part in parts if part.health is not Health.WELL]
-    return sorted(unwell, key=lambda part: part.health is not Health.AWAY)
+def _asked(name: str, health: Health, says: str, row: PartRow | None) -> PartHealth:
+    """A part that answers for itself: the stack's row adds its deaths, and the last one's cause."""
+    if row is None:
+        return PartHealth(name, health, says)
+    if health is not Health.WELL and row.detail:
+        says = f"{says}; {row.detail} ({words.utc(row.changed_at)})"
+    return PartHealth(name, health, says, row.restarts, row.version)
 
 
 def imbalance(account: Account) -> str:

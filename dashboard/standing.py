@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard import health
-from dashboard.health import PartHealth
+from dashboard.health import Health, PartHealth
 from dashboard.probes import ask_kafka, ask_model_server
 from dashboard.queries import running
 from infra.books import Books, read_books
@@ -33,7 +33,8 @@ class Standing:
     def well(self) -> bool:
         """Whether nobody has to look."""
         balanced = self.books is not None and self.books.total.balanced
-        return balanced and len(self.parts) > 2 and not health.troubles(self.parts)
+        beating = any(part.seen_at for part in self.parts)
+        return balanced and beating and all(part.health is Health.WELL for part in self.parts)
 
 
 def read_standing(database: Database, settings: Settings, clock: Clock = utc_now) -> Standing:
@@ -50,10 +51,14 @@ def read_standing(database: Database, settings: Settings, clock: Clock = utc_now
         rows = running.parts(session)
         books = None if kafka.trouble else read_books(session, kafka.offsets)
         settled = running.outcomes(session) if books is None else Counter[Outcome]()
-    asked = [health.of_kafka(kafka, settings), health.of_model_server(model_server, settings)]
+    named = {row.name: row for row in rows}
+    asked = [
+        health.of_kafka(kafka, settings, named.pop(health.BROKER, None)),
+        health.of_model_server(model_server, settings, named.pop(health.MODEL_SERVER, None)),
+    ]
     return Standing(
         at=now,
-        parts=[*asked, *(health.of_part(row, now) for row in rows)],
+        parts=[*asked, *(health.of_part(row, now) for row in named.values())],
         books=books,
         settled=settled,
         offsets=kafka.offsets,

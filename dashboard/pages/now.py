@@ -213,7 +213,7 @@ def _latency(stages: list[StageLatency]) -> None:
         )
 
 
-def _latency_chart(stages: list[StageLatency]) -> alt.LayerChart:
+def _latency_chart(stages: list[StageLatency]) -> alt.LayerChart | alt.FacetChart:
     spans = pd.DataFrame(
         {
             "stage": [stage.stage for stage in stages],

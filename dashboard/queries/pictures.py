@@ -120,6 +120,9 @@ class Whereabouts:
     partition: int
     offset: int
 
+    def __str__(self) -> str:
+        return f"{self.topic}, partition {self.partition}, offset {self.offset}"
+
 
 @dataclass(frozen=True)
 class Picture:

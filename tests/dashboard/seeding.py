@@ -248,9 +248,7 @@ def _lag(session: Session, random: np.random.Generator, now: datetime) -> None:
 
 def _parts(session: Session, now: datetime) -> None:
     for name, detail in (
-        ("broker", "embedded broker on 127.0.0.1:9092"),
         ("consumer", "doubling just-arrived.jpg"),
-        ("model-server", "doublet version 1"),
         ("scheduler", "next day at 00:05 in New York"),
         ("dashboard", ""),
     ):
