@@ -100,7 +100,7 @@ class Publisher:
             sniffed = sniff(path, self._limits)
             blob = self._blobs.put_file(path)
         claim_check = ClaimCheck(blob, sniffed.length, sniffed.media_type)
-        event = apod_event(entry.day, _metadata(entry), claim_check, self._clock())
+        event = apod_event(entry.day, metadata(entry), claim_check, self._clock())
         self._events.send(APOD, event.key, event.data, event.headers())
 
     def _missing(self, claim: Claim, error: DoubletError, entry: ApodEntry | None) -> Verdict:
@@ -149,7 +149,8 @@ def _skipped(reason: str, entry: ApodEntry | None) -> Verdict:
     return Verdict(ApodState.SKIPPED, reason, entry)
 
 
-def _metadata(entry: ApodEntry) -> dict[str, Any]:
+def metadata(entry: ApodEntry) -> dict[str, Any]:
+    """What the day's event says besides its claim check, cut to what its schema takes."""
     return {
         "title": entry.title[:_LONGEST_TITLE],
         "credit": entry.credit and entry.credit[:_LONGEST_TEXT],

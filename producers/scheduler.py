@@ -7,7 +7,7 @@ twice or broke off does no harm.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job
@@ -15,7 +15,7 @@ from apscheduler.jobstores.base import ConflictingIdError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,7 +26,7 @@ from infra.database.models import PartState
 from infra.errors import Unavailable
 from infra.parts import BEAT_SECONDS, Heartbeat
 from infra.settings import Settings, settings
-from producers.apod.days import NEW_YORK, PUBLISHED_AT
+from producers.apod.days import NEW_YORK, PUBLISHED_AT, newest_day, next_appearance
 from producers.lag import SAMPLE_SECONDS, LagSampler
 from producers.ledger import Ledger
 from producers.publishing import open_publisher
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 JOBS_TABLE = "scheduled_jobs"
 """APScheduler creates it itself; it is in no migration."""
 
-DAILY = CronTrigger(hour=PUBLISHED_AT.hour, minute=PUBLISHED_AT.minute, timezone=NEW_YORK)
 _MISFIRE_GRACE = timedelta(hours=23)
 """A run that a downtime swallowed is made up for until the next one is due itself."""
 _POLL_SECONDS = 15
@@ -61,6 +60,20 @@ class _PatientJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler
             return super().get_next_run_time() or soon
         except SQLAlchemyError:
             return soon
+
+
+def each_day(first: date) -> CalendarIntervalTrigger:
+    """Fires when a day of APOD appears, from the first one on.
+
+    Not CronTrigger: APScheduler 3.11's passes over the day after the clocks went forward.
+    """
+    return CalendarIntervalTrigger(
+        days=1,
+        hour=PUBLISHED_AT.hour,
+        minute=PUBLISHED_AT.minute,
+        start_date=first,
+        timezone=NEW_YORK,
+    )
 
 
 def ask_due_days(settings: Settings, database: Database, clock: Clock = utc_now) -> None:
@@ -152,7 +165,7 @@ class Scheduler:
         try:
             self._jobs.add_job(
                 daily_run,
-                DAILY,
+                each_day(newest_day(self._clock())),
                 id="daily",
                 executor="days",
                 misfire_grace_time=int(_MISFIRE_GRACE.total_seconds()),
@@ -185,7 +198,7 @@ class Scheduler:
         waiting = self._ledger.newest_waiting()
         if waiting is not None and waiting.reason:
             return f"waiting for APOD of {waiting.day}: {waiting.reason}"
-        return f"next run {DAILY.get_next_fire_time(None, self._clock()):%Y-%m-%d %H:%M} New York"
+        return f"next run {next_appearance(self._clock()):%Y-%m-%d %H:%M} New York"
 
     @contextmanager
     def _noticing(self, work: str) -> Iterator[None]:

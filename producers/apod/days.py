@@ -27,6 +27,11 @@ def newest_day(now: datetime) -> date:
     return local.date() if local.timetz() >= PUBLISHED_AT else local.date() - timedelta(1)
 
 
+def next_appearance(now: datetime) -> datetime:
+    """When the day after the newest one appears, in New York's time."""
+    return datetime.combine(newest_day(now) + timedelta(1), PUBLISHED_AT)
+
+
 def read_day(text: str, now: datetime) -> date:
     """Read ``today``, ``yesterday`` (both in New York) or an ISO date.
 
