@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.connections import require_tables
 from dashboard.notices import explained
-from dashboard.readings import require_tables
 
 st.set_page_config(
     page_icon=str(Path(__file__).with_name("icon.svg")),

@@ -1,10 +1,29 @@
-"""The database and the blob store, opened once for all pages, viewers and addresses."""
+"""The database, the blob store and Kafka, opened once for all pages, viewers and addresses."""
 
 from functools import cache
 
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
-from infra.settings import settings
+from infra.database.migrate import revision
+from infra.errors import DoubletError
+from infra.eventlog.clients import KafkaEventLog
+from infra.settings import Settings, settings
+from producers.sniffing import Limits
+from producers.submitting import Submitter
+
+
+class NoTables(DoubletError):
+    """The database is there and was never upgraded."""
+
+
+def require_tables() -> None:
+    """Make sure that the database can be asked.
+
+    Raises:
+        NoTables: it was never upgraded.
+        DatabaseUnavailable: it is away.
+    """
+    _require_tables(settings().database)
 
 
 def database() -> Database:
@@ -25,11 +44,34 @@ def blob_store() -> BlobStore:
     return _blob_store(settings().blobs)
 
 
+def submitter() -> Submitter:
+    """Hands pictures in to the configured Kafka; any number of viewers may use it at once.
+
+    Raises:
+        EventLogUnavailable, BlobStoreUnavailable: one of the two cannot be reached.
+    """
+    return _submitter(settings())
+
+
 @cache
 def _database(url: str) -> Database:
     return Database(url)
 
 
 @cache
+def _require_tables(url: str) -> None:
+    if revision(_database(url)) is None:
+        raise NoTables(
+            "The database has no tables yet: run `doublet db upgrade`, or start everything with "
+            "`make up`."
+        )
+
+
+@cache
 def _blob_store(url: str) -> BlobStore:
     return open_blob_store(url)
+
+
+@cache
+def _submitter(current: Settings) -> Submitter:
+    return Submitter(KafkaEventLog(current), blob_store(), Limits.of(current))

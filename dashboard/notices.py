@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from dashboard.readings import NoTables
+from dashboard.connections import NoTables
 from infra.errors import DoubletError, Unavailable
 
 

@@ -56,6 +56,8 @@ def ask_kafka(settings: Settings) -> KafkaAnswer:
 
 def ask_model_server(settings: Settings) -> ModelServerAnswer:
     """Which versions it has, and in which state."""
+    if not _listening(settings.model_server_address):
+        return ModelServerAnswer((), f"nothing listens at {settings.model_server_address}")
     server = GrpcModelServer(
         settings.model_server_address, settings.model_name, deadline_s=MODEL_SERVER_SECONDS
     )
@@ -68,7 +70,7 @@ def ask_model_server(settings: Settings) -> ModelServerAnswer:
 
 
 def _listening(server: str) -> bool:
-    """Whether somebody accepts a connection; kafka-python would go on trying for seconds."""
+    """Whether somebody accepts a connection; the clients would go on trying for seconds."""
     host, _, port = server.rpartition(":")
     try:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()

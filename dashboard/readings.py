@@ -8,28 +8,12 @@ from dashboard.connections import database
 from dashboard.queries import running
 from dashboard.standing import Standing, read_standing
 from infra.clock import utc_now
-from infra.database.migrate import revision
-from infra.errors import DoubletError
 from infra.settings import Settings, settings
 
 REFRESH_SECONDS = 5
 """How often a page asks again by itself."""
 FRESH_SECONDS = 4
 """How long an answer is shared: just under a refresh."""
-
-
-class NoTables(DoubletError):
-    """The database is there and was never upgraded."""
-
-
-def require_tables() -> None:
-    """Make sure that the database can be asked.
-
-    Raises:
-        NoTables: it was never upgraded.
-        DatabaseUnavailable: it is away.
-    """
-    _revision(settings().database)
 
 
 def standing() -> Standing:
@@ -60,17 +44,6 @@ def lag(window: timedelta) -> running.LagHistory:
 
 
 # The database's URL is a key of these caches: another database has other answers.
-
-
-@st.cache_resource(show_spinner=False)
-def _revision(url: str) -> str:
-    reached = revision(database())
-    if reached is None:
-        raise NoTables(
-            "The database has no tables yet. Run `doublet db upgrade`, or start everything with "
-            "`make up`; then reload this page."
-        )
-    return reached
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False, hash_funcs={Settings: hash})

@@ -1,5 +1,6 @@
 """Numbers, sizes and moments, as people read them."""
 
+import re
 from datetime import UTC, datetime
 
 _MINUTE = 60
@@ -48,6 +49,11 @@ def pixels(width: int, height: int) -> str:
 def plain(code: str) -> str:
     """A reason code as words."""
     return code.replace("_", " ")
+
+
+def literal(text: str) -> str:
+    """Text from outside, with everything that Markdown would read made harmless."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~:$-])", r"\\\1", text)
 
 
 def plural(number: int, noun: str) -> str:

@@ -1,6 +1,5 @@
 """Every picture with its state; one picture before and after, or why it is not done."""
 
-import re
 from typing import Literal
 from urllib.parse import urljoin
 
@@ -30,6 +29,7 @@ PER_PAGE = 24  # fills rows of 2, 3, 4 and 6 cards
 FOLLOW_SECONDS = 2  # how often the page of a picture in flight asks again
 THIS_PAGE = "pages/pictures.py"
 
+HASH_SHOWN = 32  # letters of an id or a hash: more than tells two apart
 IN_FLIGHT = (ImageState.WORKING, ImageState.RETRYING)
 LANES = {Lane.UPLOAD: "Upload", Lane.APOD: "APOD"}
 Colour = Literal["blue", "orange", "green", "gray", "red"]
@@ -108,7 +108,9 @@ def _card(line: PictureLine) -> None:
     with st.container(border=True, height="stretch", gap="xsmall"):
         if line.sha256 and line.width:
             st.image(_here(files.thumbnail_address(line.sha256)), width="stretch", alt="")
-        st.page_link(THIS_PAGE, label=_label(line.name), query_params={"picture": str(line.id)})
+        st.page_link(
+            THIS_PAGE, label=words.literal(line.name), query_params={"picture": str(line.id)}
+        )
         with st.container(horizontal=True, gap="xsmall"):
             _badge(line.state)
             st.badge(LANES[line.lane], color="gray")
@@ -136,7 +138,7 @@ def one_picture(image_id: int) -> None:
         no_such(str(image_id))
         return
     line = found.line
-    st.header(_label(line.name), anchor=False)
+    st.header(words.literal(line.name), anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
         _badge(line.state)
         st.badge(LANES[line.lane], color="gray")
@@ -270,9 +272,9 @@ def _provenance(found: Picture) -> None:
         {
             "Credit": found.credit,
             "Copyright": found.copyright,
-            "Event": f"{found.event_id} from {found.source}",
+            "Event": f"{_short(found.event_id)} from {found.source}",
             "Kafka record": str(delivery) if delivery else None,
-            "SHA-256": line.sha256,
+            "SHA-256": _short(line.sha256) if line.sha256 else None,
             "Media type": found.media_type,
             "Attempts": f"{line.attempts}",
             "Sent": words.utc(found.sent_at) if found.sent_at else None,
@@ -282,15 +284,15 @@ def _provenance(found: Picture) -> None:
     )
 
 
+def _short(text: str) -> str:
+    """A hash, or an id that ends in one, so far as people compare them."""
+    return text if len(text) <= HASH_SHOWN else f"{text[:HASH_SHOWN]}…"
+
+
 def _table(facts: dict[str, str | None]) -> None:
     """Facts that are known, by name; their values are shown letter by letter."""
-    known = {name: _label(value) for name, value in facts.items() if value}
-    st.table(known, border="horizontal", width="stretch")
-
-
-def _label(text: str) -> str:
-    """Text from outside, with everything that Markdown would read made harmless."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~:$-])", r"\\\1", text)
+    known = {name: words.literal(value) for name, value in facts.items() if value}
+    st.table(known, border="horizontal", width="content")
 
 
 def _here(path: str) -> str:

@@ -1,5 +1,130 @@
-"""x"""
+"""Hand pictures in, and follow each to its end."""
+
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-st.write("x")
+from dashboard import words
+from dashboard.connections import database, submitter
+from dashboard.notices import explained
+from infra.errors import Unavailable
+from infra.settings import settings
+from producers.following import Follower, Progress, Stage
+from producers.sniffing import MEDIA_TYPES, BadPicture
+
+FOLLOW_SECONDS = 1
+STEPS = {
+    Stage.QUEUED: (0.25, "on Kafka, waiting for a consumer"),
+    Stage.WORKING: (0.6, "being doubled"),
+    Stage.RETRYING: (0.6, "being tried again"),
+}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was not handed in, and why."""
+
+    name: str
+    why: str
+
+
+def page() -> None:
+    """The limits, the files, and what becomes of them."""
+    st.caption(_limits())
+    files = st.file_uploader(
+        "Pictures to double",
+        accept_multiple_files=True,
+        help="Handed in as soon as they are dropped. The same bytes are never doubled twice.",
+    )
+    _hand_in(files)
+    follow()
+
+
+def _limits() -> str:
+    limits = settings()
+    return (
+        f"{', '.join(MEDIA_TYPES)}, up to {words.size(limits.max_picture_bytes)}, "
+        f"{limits.max_picture_pixels / 1e6:,.0f} megapixels and "
+        f"{limits.max_picture_side:,} pixels a side."
+    )
+
+
+def _handed_in() -> dict[str, Progress | Refused]:
+    """What this viewer handed in, by the upload's id, newest last, as last seen."""
+    handed_in: dict[str, Progress | Refused] = st.session_state.setdefault("handed_in", {})
+    return handed_in
+
+
+def _hand_in(files: list[UploadedFile]) -> None:
+    handed_in = _handed_in()
+    for file in files:
+        if file.file_id in handed_in:
+            continue
+        try:
+            with st.spinner(f"Handing in {words.literal(file.name)}"):
+                receipt = submitter().submit(file.name, file.getvalue())
+            handed_in[file.file_id] = Progress(receipt, Stage.QUEUED)
+        except BadPicture as error:
+            handed_in[file.file_id] = Refused(file.name, str(error))
+        except Unavailable as error:
+            st.error(
+                words.literal(str(error)), title=f"{words.literal(file.name)} is not handed in"
+            )
+            st.button("Try again", icon=":material/replay:")
+            break
+
+
+@st.fragment(run_every=FOLLOW_SECONDS)
+def follow() -> None:
+    """Every file to its end, the newest first."""
+    with explained():
+        handed_in = _handed_in()
+        _look(handed_in)
+        for key, file in reversed(handed_in.items()):
+            with st.container(border=True, key=f"file-{key}"):
+                if isinstance(file, Refused):
+                    _refused(file)
+                else:
+                    _progress(file)
+
+
+def _look(handed_in: dict[str, Progress | Refused]) -> None:
+    """Ask what became of the files that have not ended yet."""
+    underway = {
+        key: file.receipt
+        for key, file in handed_in.items()
+        if isinstance(file, Progress) and not file.stage.ended
+    }
+    if underway:
+        handed_in.update(
+            zip(underway, Follower(database()).look(list(underway.values())), strict=True)
+        )
+
+
+def _refused(file: Refused) -> None:
+    st.markdown(f"**{words.literal(file.name)}** :red-badge[:material/block: not taken]")
+    st.caption(words.literal(file.why))
+
+
+def _progress(progress: Progress) -> None:
+    receipt, stage = progress.receipt, progress.stage
+    name = words.literal(receipt.name)
+    if stage in STEPS:
+        share, says = STEPS[stage]
+        st.progress(share, f"**{name}**: {says}")
+    elif stage.doubled:
+        st.progress(1.0, f"**{name}**: {progress}")
+    else:
+        st.markdown(f"**{name}** :red-badge[:material/dangerous: {stage.value}]")
+        st.caption(words.literal(f"{words.plain(progress.reason or '')}: {progress.detail or ''}"))
+    if progress.image_id is not None:
+        st.page_link(
+            "pages/pictures.py",
+            label="Look at it" if stage.doubled else "Where it is",
+            icon=":material/image:",
+            query_params={"picture": str(progress.image_id)},
+        )
+
+
+page()
