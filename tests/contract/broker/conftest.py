@@ -33,13 +33,19 @@ def new_consumer(broker: LocalBroker) -> Iterator[Clients]:
     """Makes consumers from KafkaConsumer's own settings, and closes them after the test."""
     made: list[KafkaConsumer] = []
 
-    def make(*topics: str, **settings: Any) -> KafkaConsumer:
+    def make(*topics: str, listener: Any = None, **settings: Any) -> KafkaConsumer:
         defaults = {
             "bootstrap_servers": broker.bootstrap,
             "auto_offset_reset": "earliest",
             "enable_auto_commit": False,
+            "heartbeat_interval_ms": 200,  # how a member hears that it must join again
         }
-        made.append(KafkaConsumer(*topics, **(defaults | settings)))
+        made.append(KafkaConsumer(**(defaults | settings)))
+        if topics:
+            made[-1].subscribe(topics, listener=listener)
+            # kafka-python would first join the group without knowing the partitions, join again
+            # when it does, and lose that assignment where a poll's time runs out meanwhile.
+            made[-1].topics()
         return made[-1]
 
     yield make

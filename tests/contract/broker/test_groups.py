@@ -17,7 +17,7 @@ from tests.contract.broker.conftest import Clients
 from tests.contract.broker.wire import read, until
 from tests.fixtures.brokers import LocalBroker
 
-QUICK = {"session_timeout_ms": 1500, "heartbeat_interval_ms": 200}
+QUICK = {"session_timeout_ms": 1500}
 
 MEMBER = """
 import sys
@@ -25,6 +25,7 @@ from kafka import KafkaConsumer
 bootstrap, topic, group = sys.argv[1:]
 member = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group,
                        session_timeout_ms=1500, heartbeat_interval_ms=200)
+member.topics()
 while not member.assignment():
     member.poll(timeout_ms=100)
 print("joined", flush=True)
@@ -34,9 +35,12 @@ while True:
 
 
 def shares(consumers: Sequence[KafkaConsumer]) -> list[set[int]]:
-    """Who has which partitions, after each has had a turn."""
+    """Who has which partitions, after each has had a turn.
+
+    A long one: kafka-python forgets a join that ends while nobody polls, and begins another.
+    """
     for consumer in consumers:
-        consumer.poll(timeout_ms=20)
+        consumer.poll(timeout_ms=200)
     return [{part.partition for part in consumer.assignment()} for consumer in consumers]
 
 
@@ -192,8 +196,7 @@ def test_a_static_member_comes_back_without_a_rebalance(
     four: str, group: str, new_consumer: Clients
 ) -> None:
     watch = Watch()
-    stays = new_consumer(group_id=group, group_instance_id="stays")
-    stays.subscribe([four], listener=watch)
+    stays = new_consumer(four, listener=watch, group_id=group, group_instance_id="stays")
     restarts = new_consumer(four, group_id=group, group_instance_id="restarts")
     until_shared([stays, restarts], 2, 2)
     held, seen = shares([stays, restarts]), (list(watch.revoked), list(watch.assigned))
@@ -214,7 +217,7 @@ def test_a_static_member_that_was_replaced_is_fenced(
     new = new_consumer(four, group_id=group, group_instance_id="one", **QUICK)
     until_shared([new], 4)
     with pytest.raises(FencedInstanceIdError):
-        until(lambda: old.poll(timeout_ms=100), "the old one to be told")
+        old.commit({Partition(four, 0): OffsetAndMetadata(1, "", -1)})
 
 
 def test_a_cooperative_member_keeps_what_it_may_keep(
@@ -222,8 +225,7 @@ def test_a_cooperative_member_keeps_what_it_may_keep(
 ) -> None:
     cooperative = {"partition_assignment_strategy": [CooperativeStickyAssignor]}
     watch = Watch()
-    first = new_consumer(group_id=group, **cooperative)
-    first.subscribe([four], listener=watch)
+    first = new_consumer(four, listener=watch, group_id=group, **cooperative)
     until_shared([first], 4)
     second = new_consumer(four, group_id=group, **cooperative)
     until_shared([first, second], 2, 2)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
+from kafka.errors import NotLeaderForPartitionError, for_code
 from kafka.protocol.producer import ProduceRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
 
@@ -60,8 +61,15 @@ class Wire:
             index=partition, records=records
         )
         data = ProduceRequest.TopicProduceData(name=topic, partition_data=[part])
-        request = ProduceRequest(acks=-1, timeout_ms=5000, topic_data=[data])
-        return self.ask(request, 9).responses[0].partition_responses[0]
+        answers: list[Any] = []
+
+        def is_answered() -> bool:
+            request = ProduceRequest(acks=-1, timeout_ms=5000, topic_data=[data])
+            answers.append(self.ask(request, 9).responses[0].partition_responses[0])
+            return for_code(answers[-1].error_code) is not NotLeaderForPartitionError
+
+        until(is_answered, "a leader, which a new partition does not have at once")
+        return answers[-1]
 
 
 def batch(
