@@ -1,6 +1,7 @@
 """The commands of training: fit the members, export the ensemble, evaluate what was exported."""
 
 import os
+import string
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,13 @@ import typer
 commands = typer.Typer()
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of PNGs.")]
-Runs = Annotated[Path, typer.Option(help="Where the checkpoints and the log are kept.")]
+Runs = Annotated[Path, typer.Option(help="Where the checkpoints are kept.")]
+
+
+def _hex_digits(text: str) -> str:
+    if not set(text) <= set(string.hexdigits):
+        raise typer.BadParameter("give hex digits, such as 0123 or 89abcdef")
+    return text
 
 
 @commands.command()
@@ -18,7 +25,10 @@ def train(
     pictures: Folder,
     runs: Runs = Path("runs"),
     members: Annotated[
-        str, typer.Option(help="The members to fit, by the hex digits of their parts.")
+        str,
+        typer.Option(
+            callback=_hex_digits, help="The members to fit, by the hex digits of their parts."
+        ),
     ] = "0123456789abcdef",
     steps: Annotated[int, typer.Option(min=2, help="Steps of each member, in all.")] = 10_000,
     every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 500,
@@ -30,7 +40,7 @@ def train(
     and its own --members.
     """
     _hush_tensorflow()
-    from training.fitting import Fitting, Recipe, fit_in_turns
+    from training.fitting import Fitting, Recipe, take_turns
     from training.pictures import part, read, validation
 
     runs.mkdir(parents=True, exist_ok=True)
@@ -39,7 +49,11 @@ def train(
         for number in (int(digit, 16) for digit in members)
     ]
     held_out = [read(source) for source in validation(pictures)]
-    fit_in_turns(fittings, held_out, every, runs / "log.csv")
+    for turn in take_turns(fittings, held_out, every):
+        typer.echo(
+            f"member {turn.member:x}, step {turn.step:,} of {steps:,}: "
+            f"loss {turn.loss:.3f}, held out {turn.psnr:.3f} dB"
+        )
 
 
 @commands.command()

@@ -13,9 +13,11 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
+from infra.errors import DoubletError
 from serving import contract
 from training.degradation import Picture, resized
 from training.measures import psnr, ssim
@@ -34,6 +36,13 @@ class SavedModel:
     """A SavedModel in a Session, which is how TensorFlow Serving runs it."""
 
     def __init__(self, folder: Path, precision: Precision = "float32") -> None:
+        """Load a version folder.
+
+        Raises:
+            DoubletError: there is no SavedModel in it.
+        """
+        if not (folder / "saved_model.pb").exists():
+            raise DoubletError(f"{folder} has no saved_model.pb: give a numbered version folder")
         config = ConfigProto()
         if precision == "bfloat16":  # what the model server's --mixed_precision=bfloat16 does
             rewrites = config.graph_options.rewrite_options
@@ -94,8 +103,9 @@ class Quality:
     ssim: float
 
     @classmethod
-    def of(cls, picture: Picture, truth: Picture) -> Self:
-        return cls(psnr(picture, truth), ssim(picture, truth))
+    def of(cls, picture: Picture, pair: Pair) -> Self:
+        measured = picture, pair.full, pair.grey
+        return cls(psnr(*measured), ssim(*measured))
 
 
 @dataclass(frozen=True)
@@ -113,10 +123,23 @@ class Score:
 
 
 def benchmark(folder: Path) -> list[Pair]:
-    """The pairs of a benchmark: `HR/x.png` with `LR_x2/x.png`."""
+    """The pairs of a benchmark: `HR/x.png` with `LR_x2/x.png`.
+
+    Raises:
+        DoubletError: there are none.
+    """
     halves = folder / "LR_x2"
     paths = sorted(folder.glob("HR/*.png"))
-    return [Pair(path.stem, decoded(path), decoded(halves / path.name)) for path in paths]
+    if not paths:
+        raise DoubletError(f"{folder} has no HR/*.png with LR_x2/*.png beside it")
+    return [
+        Pair(path.stem, decoded(path), decoded(halves / path.name), is_grey(path)) for path in paths
+    ]
+
+
+def is_grey(path: Path) -> bool:
+    with Image.open(path) as image:
+        return image.mode == "L"
 
 
 def held_out(folder: Path) -> list[Pair]:
@@ -130,8 +153,8 @@ def scores(model: SavedModel, sets: dict[str, list[Pair]]) -> list[Score]:
         Score(
             name,
             pair.name,
-            Quality.of(model.double(pair.half), pair.full),
-            Quality.of(resized(pair.half, contract.SCALE), pair.full),
+            Quality.of(model.double(pair.half), pair),
+            Quality.of(resized(pair.half, contract.SCALE), pair),
         )
         for name, pairs in sets.items()
         for pair in pairs

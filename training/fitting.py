@@ -4,7 +4,6 @@ A checkpoint holds all that the next step depends on (weights, their running ave
 optimiser), and batches depend only on the step, so a killed run goes on as if it had not been.
 """
 
-import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,18 +127,26 @@ def doubled(model: keras.Model, half: Picture) -> Picture:
     return rounded(keras.ops.convert_to_numpy(levels)[0])
 
 
-def fit_in_turns(fittings: list[Fitting], held_out: list[Pair], every: int, log: Path) -> None:
-    """Fit all members by turns, so that an even ensemble exists at any time.
+@dataclass(frozen=True)
+class Turn:
+    """What one member's turn came to."""
 
-    After each turn of `every` steps a line goes to `log` (CSV): member, step, mean loss in grey
-    levels, and the mean PSNR in dB on the held-out pictures.
+    member: int
+    step: int
+    loss: float
+    """Mean absolute error, in grey levels, over the turn."""
+    psnr: float
+    """Mean on the held-out pictures, in dB, with the averaged weights."""
+
+
+def take_turns(fittings: list[Fitting], held_out: list[Pair], every: int) -> Iterator[Turn]:
+    """Fit all members, `every` steps at a time, always the one that is furthest behind.
+
+    So an even ensemble exists at any time.
     """
     while unfinished := [f for f in fittings if f.step < f.recipe.steps]:
         behind = min(unfinished, key=lambda fitting: fitting.step)
         loss = behind.advance(every)
         with behind.averaged() as model:
             quality = np.mean([psnr(doubled(model, pair.half), pair.full) for pair in held_out])
-        with log.open("a", newline="") as lines:
-            csv.writer(lines).writerow(
-                [f"{behind.number:x}", behind.step, f"{loss:.4f}", f"{quality:.3f}"]
-            )
+        yield Turn(behind.number, behind.step, loss, float(quality))

@@ -16,32 +16,31 @@ STUDIO_RANGE = np.array([65.481, 128.553, 24.966]) / 255
 """The same in 16..235, without the offset: MATLAB's rgb2ycbcr."""
 
 
-def luminances(
-    picture: Picture, truth: Picture
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Y [h, w] of two uint8 [h, w, 3], borders shaved, not rounded.
+def luminance(picture: Picture, grey: bool = False) -> npt.NDArray[np.float64]:
+    """Y [h, w] of uint8 [h, w, 3], borders shaved, not rounded, without an offset.
 
-    The literature scores a grey picture on its grey levels, a coloured one in studio range; which
-    of them it is, the truth says.
+    The literature scores a picture from a greyscale file (`grey`) on its grey levels, and any
+    other in studio range.
     """
-    grey = bool((truth == truth[..., :1]).all())
-    weights = FULL_RANGE if grey else STUDIO_RANGE
     inside = slice(SHAVED, -SHAVED)
-    return picture[inside, inside] @ weights, truth[inside, inside] @ weights
+    luminance: npt.NDArray[np.float64] = picture[inside, inside] @ (
+        FULL_RANGE if grey else STUDIO_RANGE
+    )
+    return luminance
 
 
-def psnr(picture: Picture, truth: Picture) -> float:
+def psnr(picture: Picture, truth: Picture, grey: bool = False) -> float:
     """Peak signal-to-noise ratio in dB of two uint8 [h, w, 3]; infinite where they are equal."""
-    ours, theirs = luminances(picture, truth)
-    error = np.mean((ours - theirs) ** 2)
+    error = np.mean((luminance(picture, grey) - luminance(truth, grey)) ** 2)
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
-def ssim(picture: Picture, truth: Picture) -> float:
+def ssim(picture: Picture, truth: Picture, grey: bool = False) -> float:
     """Structural similarity of two uint8 [h, w, 3] (Wang et al. 2004: 11x11 Gaussian, 1.5 px)."""
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image has no type hints
-            *luminances(picture, truth),
+            luminance(picture, grey),
+            luminance(truth, grey),
             data_range=255,
             gaussian_weights=True,
             sigma=1.5,

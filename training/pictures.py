@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from infra.errors import DoubletError
 from training.degradation import Degradation, Picture, resized
 
 PARTS = 16
@@ -42,6 +43,8 @@ class Pair:
     name: str
     full: Picture
     half: Picture
+    grey: bool = False
+    """Whether the file was greyscale, which is measured differently."""
 
 
 def sources(folder: Path) -> list[Source]:
@@ -51,8 +54,15 @@ def sources(folder: Path) -> list[Source]:
 
 
 def part(folder: Path, number: int) -> list[Source]:
-    """What member `number` (0..15) may learn from."""
-    return [s for s in sources(folder) if s.part == number and not s.held_out]
+    """What member `number` (0..15) may learn from.
+
+    Raises:
+        DoubletError: there is nothing.
+    """
+    found = [s for s in sources(folder) if s.part == number and not s.held_out]
+    if not found:
+        raise DoubletError(f"{folder} has no PNG for member {number:x}: it needs more pictures")
+    return found
 
 
 def validation(folder: Path) -> list[Source]:
@@ -89,6 +99,13 @@ class Crops:
     batch: int
     seed: int
     degradation: Degradation = field(default_factory=Degradation)
+
+    def __post_init__(self) -> None:
+        small = [pair.name for pair in self.pairs if min(pair.half.shape[:2]) < self.size]
+        if small:
+            raise DoubletError(
+                f"{', '.join(small)}: too small for crops of {2 * self.size} px, take them away"
+            )
 
     def after(self, step: int) -> Iterator[Batch]:
         while True:
