@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from urllib.parse import unquote
 
 import anyio
 import anyio.to_thread
@@ -121,14 +120,14 @@ def _answer(api: Api, verb: str, path: str, body: bytes) -> str:
 
 
 def _spec(match: re.Match[str]) -> ModelSpec:
-    spec = ModelSpec(name=unquote(match["name"]))
+    spec = ModelSpec(name=match["name"])
     if match["version"]:
         try:
             spec.version.value = int(match["version"])
         except ValueError as error:
             raise invalid(f"Failed to convert version: {match['version']} to numeric.") from error
     elif match["label"]:
-        spec.version_label = unquote(match["label"])
+        spec.version_label = match["label"]
     return spec
 
 
