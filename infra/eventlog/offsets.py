@@ -1,17 +1,25 @@
 """How far the topics reach, and how far the group has come."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import UnknownTopicOrPartitionError
+from kafka.errors import (
+    RetriableError,
+    UnknownTopicOrPartitionError,
+)
+from kafka.structs import OffsetAndMetadata
 
 from infra.clock import Clock, utc_now
 from infra.eventlog.clients import open_admin, open_reader, translated
 from infra.eventlog.topics import GROUP, INTAKE
 from infra.settings import Settings
 
+_COORDINATOR_S = 10.0
+"""How long a cluster may take to make or move the group's coordinator."""
+_RETRY_S = 0.1
 _READ_MS = 2_000
 """How long to wait for one record whose age is asked for."""
 
@@ -42,7 +50,7 @@ def intake_offsets(settings: Settings) -> list[PartitionOffsets]:
         EventLogUnavailable: Kafka does not answer.
     """
     with open_admin(settings) as admin:
-        committed = admin.list_group_offsets(GROUP).get(GROUP, {})
+        committed = _committed(admin)
         consumer = open_reader(settings)
         with translated(settings):
             try:
@@ -77,6 +85,18 @@ def seconds_behind(
         return 0.0
     sent_at = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
     return max(0.0, (clock() - sent_at).total_seconds())
+
+
+def _committed(admin: KafkaAdminClient) -> dict[TopicPartition, OffsetAndMetadata]:
+    """What the group has committed; a fresh cluster makes its coordinator at the first question."""
+    deadline = time.monotonic() + _COORDINATOR_S
+    while True:
+        try:
+            return dict(admin.list_group_offsets(GROUP).get(GROUP, {}))
+        except RetriableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_S)
 
 
 def _partitions(admin: KafkaAdminClient) -> list[TopicPartition]:
