@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     except DoubletError as error:
         log.error("%s", error)  # noqa: TRY400
         return 1
+    except KeyboardInterrupt:  # before the server minds its signals itself
+        log.info("Stopping")
     return 0
 
 

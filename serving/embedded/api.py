@@ -53,8 +53,8 @@ class Api:
 
     def predict(self, request: PredictRequest, entrypoint: str) -> PredictResponse:
         """Named tensors in, named tensors out."""
-        # REST turns the tensors into text, for which their own fields serve best.
-        as_content = self._as_content and entrypoint == "GRPC"
+        # REST reads the tensors again to write them as text, which content makes quicker.
+        as_content = self._as_content or entrypoint == "REST"
         run = partial(
             predict, request=request, as_content=as_content, check_method=self._check_method
         )

@@ -19,7 +19,7 @@ def hushed() -> Iterator[None]:
         os.dup2(held.fileno(), STDERR)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(stderr, held.read())
             raise

@@ -1,24 +1,27 @@
-"""The REST API's bodies: JSON to the API's messages and back, see json_tensor.cc."""
+"""The body of ``:predict``: JSON to tensors and back."""
 
-import base64
-import binascii
 import enum
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorflow.core.example.example_pb2 import Example
-from tensorflow.core.example.feature_pb2 import Feature
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
-from tensorflow_serving.apis.classification_pb2 import ClassificationResult
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
-from tensorflow_serving.apis.regression_pb2 import RegressionResult
 
 from serving.embedded import tensors
+from serving.embedded.json_body import (
+    from_base64,
+    is_base64,
+    parse,
+    set_signature,
+    show,
+    to_base64,
+    type_name,
+)
 from serving.embedded.refusal import Refusal, invalid, unimplemented
 
 BYTES_SUFFIX = "_bytes"
@@ -44,7 +47,7 @@ class Form(enum.Enum):
     COLUMN = "inputs"
 
 
-def predict_request(
+def read(
     body: bytes, spec: ModelSpec, inputs_of: Callable[[ModelSpec], Mapping[str, TensorInfo]]
 ) -> tuple[PredictRequest, Form]:
     """Read the body of ``:predict``.
@@ -57,34 +60,34 @@ def predict_request(
     Raises:
         Refusal: it is malformed, or does not fit the signature.
     """
-    document = _parse(body)
+    document = parse(body)
     request = PredictRequest(model_spec=spec)
-    _set_signature(document, request)
+    set_signature(document, request)
     inputs = inputs_of(request.model_spec)
     if not inputs:
         raise invalid("Failed to get input map for signature: DEFAULT")
     given = [form for form in Form if form.value in document]
     if len(given) > 1:
         raise invalid(
-            f"JSON Value: {_show(document)} Not formatted correctly expecting only one of "
+            f"JSON Value: {show(document)} Not formatted correctly expecting only one of "
             "'inputs' or 'instances' keys to exist "
         )
     if not given:
         raise invalid("Missing 'inputs' or 'instances' key")
     (form,) = given
-    read = _rows if form is Form.ROW else _columns
-    for name, array in read(document[form.value], inputs).items():
+    arrays_of = _rows if form is Form.ROW else _columns
+    for name, array in arrays_of(document[form.value], inputs).items():
         request.inputs[name].CopyFrom(tensors.encode(array, as_content=True))
     return request, form
 
 
-def predict_response(response: PredictResponse, form: Form) -> str:
+def write(answer: PredictResponse, form: Form) -> str:
     """Write the answer of ``:predict`` in the request's form.
 
     Raises:
         Refusal: rows were asked for and the outputs have no common batch dimension.
     """
-    arrays = {name: tensors.decode(tensor) for name, tensor in response.outputs.items()}
+    arrays = {name: tensors.decode(tensor) for name, tensor in answer.outputs.items()}
     if form is Form.ROW:
         _require_batch(arrays)
     values = {name: _values(name, array) for name, array in sorted(arrays.items())}
@@ -97,76 +100,9 @@ def predict_response(response: PredictResponse, form: Form) -> str:
     return json.dumps({"predictions": [dict(zip(values, row, strict=True)) for row in rows]})
 
 
-Request = TypeVar("Request", bound=Any)
-
-
-def examples_request(body: bytes, request: Request) -> Request:
-    """Read the body of ``:classify`` or ``:regress`` into a request that has its model.
-
-    Raises:
-        Refusal: it is malformed.
-    """
-    document = _parse(body)
-    _set_signature(document, request)
-    examples = document.get("examples")
-    if "examples" not in document:
-        what = "When method is classify, key 'examples' is expected and was not found"
-        raise invalid(f"JSON Value: {_show(document)} {what}")
-    if not isinstance(examples, list):
-        what = "Expecting 'examples' value to be an list/array"
-        raise invalid(f"JSON Value: {_show(document)} {what}")
-    if not examples:
-        raise invalid(f"JSON Value: {_show(document)} 'examples' value is an empty array")
-    several = request.input.example_list
-    if "context" in document:
-        several = request.input.example_list_with_context
-        several.context.CopyFrom(_example(document["context"]))
-    several.examples.extend(map(_example, examples))
-    return request
-
-
-def classify_response(result: ClassificationResult) -> str:
-    """Write the answer of ``:classify``: for each Example, its classes as [label, score]."""
-    results = [
-        [[a_class.label, _shortest(a_class.score)] for a_class in classes.classes]
-        for classes in result.classifications
-    ]
-    return json.dumps({"results": results})
-
-
-def regress_response(result: RegressionResult) -> str:
-    """Write the answer of ``:regress``: a number for each Example."""
-    return json.dumps({"results": [_shortest(r.value) for r in result.regressions]})
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    if not body:
-        raise invalid("JSON Parse error: The document is empty")
-    try:
-        document = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"JSON Parse error: {error}") from error
-    if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_show(document)} Is not object")
-    return document
-
-
-def _set_signature(document: Mapping[str, Any], request: Any) -> None:
-    name = document.get("signature_name", "")
-    if not isinstance(name, str):
-        raise invalid(
-            f"JSON Value: {_show(document)} not formatted correctly. "
-            "'signature_name' key must be a string value."
-        )
-    if name:
-        request.model_spec.signature_name = name
-
-
 def _columns(given: Any, inputs: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
     """One whole tensor for each input."""
-    if isinstance(given, dict) and not _is_base64(given):
+    if isinstance(given, dict) and not is_base64(given):
         for name in inputs:
             if name not in given:
                 raise invalid(f"Missing named input: {name} in 'inputs' object.")
@@ -183,9 +119,9 @@ def _columns(given: Any, inputs: Mapping[str, TensorInfo]) -> dict[str, NDArray[
 def _rows(given: Any, inputs: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
     """A list of instances, each a value for the only input, or an object of all inputs."""
     if not isinstance(given, list):
-        raise invalid(f"JSON Value: {_show(given)} Excepting 'instances' to be an list/array")
+        raise invalid(f"JSON Value: {show(given)} Excepting 'instances' to be an list/array")
     if not given:
-        raise invalid(f"JSON Value: {_show(given)} No values in 'instances' array")
+        raise invalid(f"JSON Value: {show(given)} No values in 'instances' array")
     as_objects = _is_object(given[0])
     if not as_objects and len(inputs) > 1:
         raise invalid(
@@ -201,7 +137,7 @@ def _rows(given: Any, inputs: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any
         if named.keys() != inputs.keys():
             raise invalid(
                 f"Failed to process element: {position} of 'instances' list. JSON object: "
-                f"{_show(instance)} must only have keys: {','.join(sorted(inputs))}"
+                f"{show(instance)} must only have keys: {','.join(sorted(inputs))}"
             )
         for name, value in named.items():
             try:
@@ -248,7 +184,7 @@ def _collect(value: Any, level: int, shape: list[int], dtype: int, leaves: list[
     if not isinstance(value, list):
         if level != rank:
             raise invalid(
-                f"JSON Value: {_show(value)} found at incorrect level: {level + 1} "
+                f"JSON Value: {show(value)} found at incorrect level: {level + 1} "
                 f"in the JSON DOM. Expected at level: {rank}"
             )
         leaves.append(_leaf(value, dtype))
@@ -277,49 +213,17 @@ def _leaf(value: Any, dtype: int) -> Any:
         if isinstance(value, str):
             return value.encode()
         if isinstance(value, dict):
-            return _from_base64(value)
+            return from_base64(value)
         fits = False
     else:
         name = tensors.dtype_name(dtype)
-        raise unimplemented(f"Conversion of JSON Value: {_show(value)} to type: {name}")
+        raise unimplemented(f"Conversion of JSON Value: {show(value)} to type: {name}")
     if not fits:
         raise invalid(
-            f"JSON Value: {_show(value)} Type: {_type(value)} "
+            f"JSON Value: {show(value)} Type: {type_name(value)} "
             f"is not of expected type: {tensors.dtype_name(dtype)}"
         )
     return value
-
-
-def _example(given: Any) -> Example:
-    if not isinstance(given, dict):
-        raise invalid(f"Example must be JSON object but got JSON {_type(given)}")
-    example = Example()
-    for name, content in given.items():
-        feature = example.features.feature[name]
-        feature.SetInParent()
-        for value in content if isinstance(content, list) else [content]:
-            _add(value, name, feature)
-    return example
-
-
-def _add(value: Any, name: str, feature: Feature) -> None:
-    if isinstance(value, bool | int):
-        kind, value = "int64_list", int(value)
-    elif isinstance(value, float):
-        kind = "float_list"
-    elif isinstance(value, str):
-        kind, value = "bytes_list", value.encode()
-    elif isinstance(value, dict) and _is_base64(value):
-        kind, value = "bytes_list", _from_base64(value)
-    else:
-        raise invalid(f"Feature: {name} has element with unexpected JSON type: {_type(value)}")
-    if feature.WhichOneof("kind") not in (None, kind):
-        expected = str(feature.WhichOneof("kind")).removesuffix("_list")
-        raise invalid(f"Unexpected element type in feature: {name} expecting type: {expected}")
-    try:
-        getattr(feature, kind).value.append(value)
-    except (ValueError, OverflowError) as error:
-        raise invalid(f"Feature: {name} has a number out of range: {value}") from error
 
 
 def _require_batch(arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -340,61 +244,20 @@ def _require_batch(arrays: Mapping[str, NDArray[Any]]) -> None:
 def _values(name: str, array: NDArray[Any]) -> Any:
     """The array as nested lists of what JSON can write."""
     if array.dtype.hasobject:
-        write = _to_base64 if name.endswith(BYTES_SUFFIX) else _text
+        write = to_base64 if name.endswith(BYTES_SUFFIX) else _text
         array = np.frompyfunc(write, 1, 1)(array)
     elif array.dtype == np.float32:
         array = array.astype(str).astype(np.float64)  # 0.2, not 0.20000000298
     return array.tolist() if isinstance(array, np.ndarray) else array
 
 
-def _shortest(value: float) -> float:
-    """A float32 with no more digits than tell it from its neighbours."""
-    return float(str(np.float32(value)))
-
-
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
 
 
-def _to_base64(value: bytes) -> dict[str, str]:
-    return {"b64": base64.b64encode(value).decode()}
-
-
-def _from_base64(value: dict[str, Any]) -> bytes:
-    if not _is_base64(value):
-        raise invalid(f"JSON Value: {_show(value)} not formatted correctly for base64 data")
-    try:
-        return base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise invalid("Unable to base64 decode") from error
-
-
-def _is_base64(value: dict[str, Any]) -> bool:
-    return value.keys() == {"b64"} and isinstance(value["b64"], str)
+def _bracketed(shape: Iterable[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"
 
 
 def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and not _is_base64(value)
-
-
-def _type(value: Any) -> str:
-    match value:
-        case None:
-            return "Null"
-        case bool():
-            return str(value)
-        case dict():
-            return "Object"
-        case list():
-            return "Array"
-        case str():
-            return "String"
-    return "Number"
-
-
-def _show(value: Any) -> str:
-    return json.dumps(value, indent=4)
-
-
-def _bracketed(shape: Iterable[int]) -> str:
-    return f"[{','.join(map(str, shape))}]"
+    return isinstance(value, dict) and not is_base64(value)

@@ -93,7 +93,7 @@ class Models:
         self._complaints: dict[str, str] = {}
         self._serving = _Serving()
         self._versions: dict[str, dict[int, Version]] = {}
-        self._lock = threading.Lock()  # guards these, for moments only
+        self._lock = threading.Lock()  # guards writing the above, for moments only
         self._changing = threading.Lock()  # one change of what is loaded at a time
 
     def find(self, spec: ModelSpec) -> Servable:

@@ -23,7 +23,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
-from serving.embedded import json_tensors
+from serving.embedded import json_examples, json_tensors
 from serving.embedded.api import Api
 from serving.embedded.metadata import SIGNATURE_DEF
 from serving.embedded.metrics import Metrics
@@ -132,18 +132,18 @@ def _spec(match: re.Match[str]) -> ModelSpec:
 
 
 def _predict(api: Api, spec: ModelSpec, body: bytes) -> str:
-    request, form = json_tensors.predict_request(body, spec, api.inputs)
-    return json_tensors.predict_response(api.predict(request, "REST"), form)
+    request, form = json_tensors.read(body, spec, api.inputs)
+    return json_tensors.write(api.predict(request, "REST"), form)
 
 
 def _classify(api: Api, spec: ModelSpec, body: bytes) -> str:
-    request = json_tensors.examples_request(body, ClassificationRequest(model_spec=spec))
-    return json_tensors.classify_response(api.classify(request, "REST").result)
+    request = json_examples.read(body, ClassificationRequest(model_spec=spec))
+    return json_examples.write_classes(api.classify(request, "REST").result)
 
 
 def _regress(api: Api, spec: ModelSpec, body: bytes) -> str:
-    request = json_tensors.examples_request(body, RegressionRequest(model_spec=spec))
-    return json_tensors.regress_response(api.regress(request, "REST").result)
+    request = json_examples.read(body, RegressionRequest(model_spec=spec))
+    return json_examples.write_numbers(api.regress(request, "REST").result)
 
 
 def _status(api: Api, spec: ModelSpec, _: bytes) -> str:
