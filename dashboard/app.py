@@ -12,23 +12,24 @@ st.set_page_config(
     layout="wide",
     menu_items={"about": "Doublet doubles the resolution of pictures as they arrive."},
 )
+# The folder is not called `pages`: Streamlit would take that for its older way of having pages.
 page = st.navigation(
     [
         st.Page(
-            "pages/now.py",
+            "views/now.py",
             title="Now",
             icon=":material/monitor_heart:",
             default=True,
             help="Is every picture accounted for, and is it keeping up? Refreshes by itself.",
         ),
         st.Page(
-            "pages/pictures.py",
+            "views/pictures.py",
             title="Pictures",
             icon=":material/photo_library:",
             help="Every picture with its state; one picture before and after, or why not.",
         ),
         st.Page(
-            "pages/submit.py",
+            "views/submit.py",
             title="Submit",
             icon=":material/upload:",
             help="Hand pictures in, and follow each to its end.",

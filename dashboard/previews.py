@@ -13,7 +13,7 @@ from producers.sniffing import MEDIA_TYPES
 FORMATS = (*MEDIA_TYPES, "MPO")
 """The formats that the producers let in; MPO is Pillow's name for some phones' JPEG."""
 
-QUALITY = 92
+QUALITY = 95
 """Of JPEG and WebP: no block shows where single pixels are compared."""
 THUMBNAIL_QUALITY = 80
 

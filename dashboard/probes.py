@@ -18,8 +18,8 @@ KAFKA_SECONDS = 1.5
 """Kafka answers from a neighbour in about 0.2 s; a page is not kept longer than this."""
 CONNECT_SECONDS = 0.3
 """Even another continent's handshake takes no longer."""
-MODEL_SERVER_SECONDS = 0.5
-"""The model server answers in milliseconds, also while it works."""
+MODEL_SERVER_SECONDS = 1.5
+"""The model server answers in milliseconds, unless its work takes every core there is."""
 
 Answer = TypeVar("Answer")
 

@@ -10,6 +10,10 @@ from dashboard.queries.running import STAGES
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, Result
 
 
+LARGEST_ID = 2**63 - 1
+"""What a database's integer holds; an address may name any number."""
+
+
 @dataclass(frozen=True)
 class PictureFilter:
     """Which pictures to list; an empty field lets all pass."""
@@ -147,7 +151,7 @@ class Picture:
 
 def picture(session: Session, image_id: int) -> Picture | None:
     """One picture; None where there is no such."""
-    image = session.get(Image, image_id)
+    image = session.get(Image, image_id) if image_id <= LARGEST_ID else None
     if image is None:
         return None
     return Picture(
@@ -240,6 +244,8 @@ class StoredFile:
 
 def original_file(session: Session, image_id: int) -> StoredFile | None:
     """The picture as it was handed in; None where there is none."""
+    if image_id > LARGEST_ID:
+        return None
     row = session.execute(
         select(Image.name, Image.sha256, Image.media_type).where(Image.id == image_id)
     ).first()
@@ -250,6 +256,8 @@ def original_file(session: Session, image_id: int) -> StoredFile | None:
 
 def result_file(session: Session, result_id: int) -> StoredFile | None:
     """The doubled picture; None where there is no such result."""
+    if result_id > LARGEST_ID:
+        return None
     row = session.execute(
         select(Image.name, Result.sha256)
         .join(Result, Result.image_id == Image.id)

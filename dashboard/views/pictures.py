@@ -27,7 +27,7 @@ from infra.settings import settings
 
 PER_PAGE = 24  # fills rows of 2, 3, 4 and 6 cards
 FOLLOW_SECONDS = 2  # how often the page of a picture in flight asks again
-THIS_PAGE = "pages/pictures.py"
+THIS_PAGE = "views/pictures.py"
 
 HASH_SHOWN = 32  # letters of an id or a hash: more than tells two apart
 IN_FLIGHT = (ImageState.WORKING, ImageState.RETRYING)
@@ -78,7 +78,7 @@ def _filter() -> PictureFilter:
             "State",
             list(ImageState),
             selection_mode="multi",
-            format_func=str.capitalize,
+            format_func=str,
             key="state",
             bind="query-params",
         )
@@ -99,7 +99,7 @@ def _filter() -> PictureFilter:
 def _nothing(which: PictureFilter) -> None:
     if which == PictureFilter():
         st.info("No picture has come yet.", icon=":material/photo_library:")
-        st.page_link("pages/submit.py", label="Submit the first one", icon=":material/upload:")
+        st.page_link("views/submit.py", label="Submit the first one", icon=":material/upload:")
     else:
         st.info("No picture passes this filter.", icon=":material/filter_alt:")
 

@@ -120,7 +120,7 @@ def _progress(progress: Progress) -> None:
         st.caption(words.literal(f"{words.plain(progress.reason or '')}: {progress.detail or ''}"))
     if progress.image_id is not None:
         st.page_link(
-            "pages/pictures.py",
+            "views/pictures.py",
             label="Look at it" if stage.doubled else "Where it is",
             icon=":material/image:",
             query_params={"picture": str(progress.image_id)},

@@ -1,0 +1,149 @@
+"""The page Submit: limits first, then every file to its end."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from infra.database.engine import Database
+from infra.database.models import Delivery, Image, ImageState, Lane, Outcome
+from infra.eventlog.clients import open_admin
+from infra.eventlog.topics import ensure_topics
+from infra.settings import Settings
+from tests.dashboard.conftest import OpenPage
+from tests.dashboard.seeding import encoded, starfield
+from tests.fixtures.brokers import LocalBroker
+
+
+@pytest.fixture
+def intake(configure: Callable[..., Settings], sqlite: Database, kafka: LocalBroker) -> Settings:
+    """A system that takes pictures, with nobody there to double them."""
+    current = configure(KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap)
+    with open_admin(current) as admin:
+        ensure_topics(admin, current)
+    return current
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """A small JPEG that no other test has."""
+    return encoded(starfield(np.random.default_rng(), 40, 30), "JPEG")
+
+
+def test_the_limits_are_shown_before(away: Settings, sqlite: Database, open_page: OpenPage) -> None:
+    page = open_page("submit")
+    assert "268.4 MB, 120 megapixels and 30,000 pixels a side" in page.caption[0].value
+
+
+def test_a_file_that_is_no_picture_gets_one_line(intake: Settings, open_page: OpenPage) -> None:
+    page = open_page("submit")
+    page.file_uploader[0].upload("notes.txt", b"not a picture at all").run()
+    assert "**notes.txt** :red-badge" in page.markdown[0].value
+    assert "not a readable picture" in page.caption[1].value
+    assert not page.error
+    assert not page.exception
+
+
+def test_a_picture_is_followed_until_it_is_done(
+    intake: Settings, sqlite: Database, open_page: OpenPage, picture: bytes
+) -> None:
+    page = open_page("submit")
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    assert "**moon.jpg**: on Kafka, waiting for a consumer" in _bar(page)
+
+    place = _place(page)
+    image_id = _take(sqlite, place, picture)
+    page.run()
+    assert "being doubled" in _bar(page)
+    assert [link.label for link in page.get("page_link")] == ["Where it is"]
+
+    with sqlite.transaction() as session:
+        image = session.get_one(Image, image_id)
+        image.state, image.settled_at = ImageState.DONE, datetime.now(UTC)
+        session.get_one(Delivery, place).outcome = Outcome.DONE
+    page.run()
+    assert "**moon.jpg**: done" in _bar(page)
+    link = page.get("page_link")[0]
+    assert link.label == "Look at it"
+
+
+def test_a_picture_that_dies_says_why(
+    intake: Settings, sqlite: Database, open_page: OpenPage, picture: bytes
+) -> None:
+    page = open_page("submit")
+    page.file_uploader[0].upload("torn.jpg", picture).run()
+    image_id = _take(sqlite, _place(page), picture)
+    with sqlite.transaction() as session:
+        image = session.get_one(Image, image_id)
+        image.state, image.settled_at = ImageState.DEAD, datetime.now(UTC)
+        image.reason, image.detail = "undecodable", "image file is truncated"
+        delivery = session.get_one(Delivery, _place(page))
+        delivery.outcome, delivery.reason = Outcome.DEAD, "undecodable"
+    page.run()
+    assert "**torn.jpg** :red-badge" in page.markdown[0].value
+    assert r"undecodable\: image file is truncated" in page.caption[1].value
+
+
+def test_the_same_upload_is_handed_in_once(
+    intake: Settings, sqlite: Database, open_page: OpenPage, picture: bytes
+) -> None:
+    page = open_page("submit")
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    place = _place(page)
+    page.run()
+    page.run()
+    assert _place(page) == place
+
+
+def test_without_kafka_nothing_is_lost_and_trying_again_is_offered(
+    away: Settings, sqlite: Database, open_page: OpenPage, picture: bytes
+) -> None:
+    page = open_page("submit")
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    assert "does not answer" in page.error[0].value
+    assert page.button[0].label == "Try again"
+    assert not page.exception
+
+
+def _bar(page: AppTest) -> str:
+    text: str = page.get("progress")[0].proto.text
+    return text
+
+
+def _place(page: AppTest) -> tuple[str, int, int]:
+    (progress,) = page.session_state["handed_in"].values()
+    receipt = progress.receipt
+    return receipt.topic, receipt.partition, receipt.offset
+
+
+def _take(database: Database, place: tuple[str, int, int], content: bytes) -> int:
+    """What a consumer writes when it begins with a record."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    now = datetime.now(UTC)
+    with database.transaction() as session:
+        image = Image(
+            source="doublet:uploads",
+            event_id=f"upload:{sha256}",
+            lane=Lane.UPLOAD,
+            name="moon.jpg",
+            sha256=sha256,
+            state=ImageState.WORKING,
+            attempts=1,
+            received_at=now,
+        )
+        session.add(image)
+        session.flush()
+        topic, partition, offset = place
+        session.add(
+            Delivery(
+                topic=topic,
+                partition=partition,
+                offset=offset,
+                image_id=image.id,
+                received_at=now,
+            )
+        )
+        return image.id
