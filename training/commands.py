@@ -114,8 +114,9 @@ def evaluate(
 
 
 def _commit() -> str:
-    """The commit that the training code is at, or nothing outside a checkout."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    """The last commit of the training code; empty where there is no checkout of it."""
+    room = Path(__file__).parent
+    command = ["git", "-C", str(room), "log", "-1", "--format=%h", "--", "."]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip()
 

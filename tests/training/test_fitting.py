@@ -1,5 +1,6 @@
 """Fitting a member, and going on after a kill."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,14 @@ def pair() -> Pair:
 
 def test_a_killed_run_goes_on_with_the_same_state(pair: Pair, tmp_path: Path) -> None:
     straight, killed = (tmp_path / name for name in ("straight", "killed"))
-    for folder in (straight, killed):
-        folder.mkdir()
+    straight.mkdir()
     undisturbed = Fitting(3, [pair], RECIPE, straight)
     undisturbed.advance(2)
+    # The other run died in its third step, while it was writing a checkpoint.
+    shutil.copytree(straight, killed)
+    checkpoint(killed, 3).with_suffix(".partial.npz").write_bytes(b"half a checkpoint")
     undisturbed.advance(2)
 
-    Fitting(3, [pair], RECIPE, killed).advance(2)
-    # It died in the third step, while a checkpoint was being written.
-    checkpoint(killed, 3).with_suffix(".partial.npz").write_bytes(b"half a checkpoint")
     resumed = Fitting(3, [pair], RECIPE, killed)
     assert resumed.step == 2
     resumed.advance(2)
