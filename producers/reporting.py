@@ -115,7 +115,7 @@ class JsonLines:
 
 def picture_page(dashboard: str, image_id: int | None) -> str:
     """Where the dashboard shows one picture, before and after."""
-    return f"{dashboard}/pictures?image={image_id}" if image_id is not None else dashboard
+    return f"{dashboard}/pictures?picture={image_id}" if image_id is not None else dashboard
 
 
 def _write(fields: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ twice or broke off does no harm.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -29,6 +29,7 @@ from infra.settings import Settings, settings
 from producers.apod.days import NEW_YORK, PUBLISHED_AT, newest_day, next_appearance
 from producers.lag import SAMPLE_SECONDS, LagSampler
 from producers.ledger import Ledger
+from producers.outages import Outages
 from producers.publishing import open_publisher
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ _STORE_RETRY_SECONDS = 10
 """How soon the jobs are looked for again in a database that was away."""
 
 
-class _PatientJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler has no types
+class PatientJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler has no types
     """Outlives its database's absence, which would otherwise end the scheduler's own thread."""
 
     def update_job(self, job: Job) -> None:
@@ -120,18 +121,8 @@ class Scheduler:
         self._ledger = Ledger(self._database, clock)
         self._heartbeat = Heartbeat(self._database, "scheduler", clock)
         self._lag = LagSampler(settings, self._database, clock)
-        self._away: dict[type[Unavailable], str] = {}
-        self._jobs = BackgroundScheduler(
-            jobstores={
-                "default": _PatientJobStore(engine=self._database.engine, tablename=JOBS_TABLE),
-                "memory": MemoryJobStore(),
-            },
-            # Days are asked for one after the other; neither beats nor samples wait for them.
-            executors={"default": ThreadPoolExecutor(2), "days": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "misfire_grace_time": None},
-            jobstore_retry_interval=_STORE_RETRY_SECONDS,
-            timezone=UTC,
-        )
+        self._outages = Outages()
+        self._jobs = BackgroundScheduler()
 
     def start(self) -> None:
         """Start the jobs, which run until stop().
@@ -141,6 +132,7 @@ class Scheduler:
         """
         if revision(self._database) is None:
             raise DatabaseUnavailable("the database has no tables yet: run `doublet db upgrade`")
+        self._jobs = _jobs_in(self._database)
         try:
             self._jobs.start(paused=True)
             self._keep_daily_run()
@@ -155,23 +147,23 @@ class Scheduler:
     def stop(self) -> None:
         """Start nothing more. What is under way may be cut off at any point."""
         if self._jobs.running:
+            # APScheduler looks for due jobs once more after it has closed its executors.
+            self._jobs.remove_all_jobs("memory")
             self._jobs.shutdown(wait=False)
             self._heartbeat.stopped()
 
     def _keep_daily_run(self) -> None:
-        # A stored job is left alone: it knows which run was missed.
-        if self._jobs.get_job("daily") is not None:
-            return
+        how = {
+            "func": daily_run,
+            "trigger": each_day(newest_day(self._clock())),
+            "executor": "days",
+            "misfire_grace_time": int(_MISFIRE_GRACE.total_seconds()),
+        }
         try:
-            self._jobs.add_job(
-                daily_run,
-                each_day(newest_day(self._clock())),
-                id="daily",
-                executor="days",
-                misfire_grace_time=int(_MISFIRE_GRACE.total_seconds()),
-            )
+            self._jobs.add_job(id="daily", **how)
         except ConflictingIdError:
-            return  # another scheduler was quicker
+            # A stored job keeps its time, which knows of a run that was missed.
+            self._jobs.modify_job("daily", **how)
 
     def _every(self, seconds: float, work: Callable[[], None], executor: str = "default") -> None:
         self._jobs.add_job(
@@ -183,15 +175,15 @@ class Scheduler:
         )
 
     def _poll(self) -> None:
-        with self._noticing("asking for days"):
+        with self._outages.noticed("asking for days"):
             ask_due_days(self._settings, self._database, self._clock)
 
     def _sample_lag(self) -> None:
-        with self._noticing("sampling the lag"):
+        with self._outages.noticed("sampling the lag"):
             self._lag.sample()
 
     def _beat(self) -> None:
-        with self._noticing("the heartbeat"):
+        with self._outages.noticed("the heartbeat"):
             self._heartbeat.beat(PartState.RUNNING, self._detail())
 
     def _detail(self) -> str:
@@ -200,16 +192,16 @@ class Scheduler:
             return f"waiting for APOD of {waiting.day}: {waiting.reason}"
         return f"next run {next_appearance(self._clock()):%Y-%m-%d %H:%M} New York"
 
-    @contextmanager
-    def _noticing(self, work: str) -> Iterator[None]:
-        """One line when a part goes away and one when it is back, however often it is tried."""
-        try:
-            yield
-        except Unavailable as error:
-            if type(error) not in self._away:
-                self._away[type(error)] = work
-                log.warning("%s; trying again until it does", error)
-        else:
-            for kind in [kind for kind, noticed_by in self._away.items() if noticed_by == work]:
-                del self._away[kind]
-                log.info("%s works again", work)
+
+def _jobs_in(database: Database) -> BackgroundScheduler:
+    return BackgroundScheduler(
+        jobstores={
+            "default": PatientJobStore(engine=database.engine, tablename=JOBS_TABLE),
+            "memory": MemoryJobStore(),
+        },
+        # Days are asked for one after the other; neither beats nor samples wait for them.
+        executors={"default": ThreadPoolExecutor(2), "days": ThreadPoolExecutor(1)},
+        job_defaults={"coalesce": True, "misfire_grace_time": None},
+        jobstore_retry_interval=_STORE_RETRY_SECONDS,
+        timezone=UTC,
+    )

@@ -1,6 +1,7 @@
 """What the tests of this room share."""
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,8 +13,13 @@ from kafka.consumer.fetcher import ConsumerRecord
 from PIL import Image
 
 from infra.blobs import BlobStore, open_blob_store
+from infra.clock import utc_now
+from infra.database.engine import Database
+from infra.database.models import Delivery, ImageState, Outcome, Result
+from infra.database.models import Image as PictureRow
 from infra.eventlog.clients import EventLogUnavailable, open_admin, open_reader
-from infra.eventlog.topics import ensure_topics
+from infra.eventlog.topics import INTAKE, ensure_topics
+from infra.events.pictures import read_submission
 from infra.settings import Settings
 from infra.settings import settings as current_settings
 from tests.fixtures.apod_servers import ApodServer
@@ -97,10 +103,90 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Confi
     current_settings.cache_clear()
 
 
+class StandIn(threading.Thread):
+    """Takes every new record as a consumer does, and writes that it was doubled.
+
+    No pixel is touched: what a consumer does to them is its own room's business. A picture whose
+    name begins with "dead" ends as a dead letter.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        super().__init__()
+        self._database = database
+        self._ended = threading.Event()
+        self._consumer = open_reader(settings)
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in INTAKE
+            for partition in self._consumer.partitions_for_topic(topic)
+        ]
+        self._consumer.assign(partitions)
+        for partition, end in self._consumer.end_offsets(partitions).items():
+            self._consumer.seek(partition, end)
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            for records in self._consumer.poll(timeout_ms=50).values():
+                for record in records:
+                    self._settle(record)
+        self._consumer.close()
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def _settle(self, record: ConsumerRecord) -> None:
+        submission = read_submission(record.headers, record.value)
+        dead = submission.name.startswith("dead")
+        image = PictureRow(
+            source=submission.source,
+            event_id=submission.event_id,
+            lane=submission.lane,
+            name=submission.name,
+            state=ImageState.DEAD if dead else ImageState.DONE,
+            reason="undecodable" if dead else None,
+            received_at=utc_now(),
+            settled_at=utc_now(),
+            results=[] if dead else [result(utc_now())],
+        )
+        with self._database.transaction() as session:
+            session.add(image)
+            session.flush()
+            session.add(
+                Delivery(
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    image_id=image.id,
+                    outcome=Outcome.DEAD if dead else Outcome.DONE,
+                    received_at=utc_now(),
+                    settled_at=utc_now(),
+                )
+            )
+
+
 @pytest.fixture
-def apod_settings(configure: Configure, apod_server: ApodServer) -> Settings:
-    """Settings whose APOD services are the recorded ones."""
-    return configure(apod_v2_url=apod_server.v2_url, apod_v1_url=apod_server.v1_url)
+def running(
+    kafka: LocalBroker, sqlite: Database, apod_server: ApodServer, configure: Configure
+) -> Iterator[Settings]:
+    """Settings of a place where everything runs: broker, services, and somebody who consumes."""
+    settings = configure(
+        kafka_bootstrap_servers=kafka.bootstrap,
+        apod_v2_url=apod_server.v2_url,
+        apod_v1_url=apod_server.v1_url,
+    )
+    stand_in = StandIn(settings, sqlite)
+    stand_in.start()
+    yield settings
+    stand_in.end()
+
+
+def result(stored_at: datetime) -> Result:
+    """A row of a doubled picture of 80 x 60 pixels."""
+    return Result(
+        model="doublet", version=1, sha256="0" * 64, bytes=9, width=80, height=60, tiles=1,
+        queue_s=0, decode_s=0, tile_s=0, model_s=0, join_s=0, store_s=0, stored_at=stored_at,
+    )  # fmt: skip
 
 
 def picture(width: int = 40, height: int = 30, form: str = "PNG", shade: int = 90) -> bytes:

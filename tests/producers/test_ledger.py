@@ -31,8 +31,8 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-def ledger(database: Database, clock: SettableClock) -> Ledger:
-    return Ledger(database, clock)
+def ledger(sqlite: Database, clock: SettableClock) -> Ledger:
+    return Ledger(sqlite, clock)
 
 
 def test_an_empty_ledger_begins_with_the_newest_day(ledger: Ledger) -> None:
@@ -42,8 +42,9 @@ def test_an_empty_ledger_begins_with_the_newest_day(ledger: Ledger) -> None:
 
 
 def test_days_of_a_downtime_are_caught_up_once_and_the_newest_comes_first(
-    ledger: Ledger, clock: SettableClock
+    database: Database, clock: SettableClock
 ) -> None:
+    ledger = Ledger(database, clock)
     ledger.note_missing()
     clock.forward(days=3)
     assert ledger.note_missing() == [TODAY + timedelta(days=number) for number in (1, 2, 3)]
@@ -148,8 +149,9 @@ def test_the_services_own_wish_to_be_left_alone_is_kept(
 
 
 def test_a_claim_whose_holder_died_runs_out_and_his_late_word_does_not_count(
-    ledger: Ledger, clock: SettableClock
+    database: Database, clock: SettableClock
 ) -> None:
+    ledger = Ledger(database, clock)
     first = ledger.claim(TODAY)
     assert first is not None
     assert ledger.claim(TODAY) is None

@@ -8,14 +8,14 @@ import pytest
 from infra.blobs import Blob, BlobStore, BlobStoreUnavailable
 from infra.clock import utc_now
 from infra.database.engine import Database
-from infra.database.models import Delivery, Image, ImageState, Lane, Outcome, Result
+from infra.database.models import Delivery, Image, ImageState, Lane, Outcome
 from infra.events.pictures import ClaimCheck, read_submission, upload_id
 from infra.settings import Settings
 from producers.following import Follower, FollowTimeout, Stage
 from producers.sniffing import Limits, NotAPicture
 from producers.submitting import Receipt, Submitter, open_submitter, printable
 from tests.fixtures.brokers import LocalBroker
-from tests.producers.conftest import Configure, ListedEvents, picture, read_record
+from tests.producers.conftest import Configure, ListedEvents, picture, read_record, result
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -129,15 +129,8 @@ class Desk:
             if outcome is Outcome.DEAD:
                 delivery.reason = image.reason = "undecodable"
             else:
-                image.results.append(_result())
-
-
-def _result() -> Result:
-    return Result(
-        model="doublet", version=1, sha256="0" * 64, bytes=9, width=80, height=60, tiles=1,
-        queue_s=0, decode_s=0, tile_s=0, model_s=0, join_s=0, store_s=0,
-        stored_at=NOON.replace(second=2),
-    )  # fmt: skip
+                stored_at = NOON.replace(second=2)
+                image.results.append(result(stored_at))
 
 
 @pytest.fixture
