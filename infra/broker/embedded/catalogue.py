@@ -65,10 +65,10 @@ class Catalogue:
 
     def take_producer_id(self) -> int:
         """A producer id that was never given before."""
-        row = self._db.execute(
-            "UPDATE cluster SET next_producer_id = next_producer_id + 1 RETURNING next_producer_id"
-        ).fetchone()
-        return int(row[0]) - 1
+        with self._transaction():
+            (taken,) = self._db.execute("SELECT next_producer_id FROM cluster").fetchone()
+            self._db.execute("UPDATE cluster SET next_producer_id = ?", (taken + 1,))
+        return int(taken)
 
     def topics(self) -> Iterator[TopicEntry]:
         for name, key, partitions, configs in self._db.execute("SELECT * FROM topics"):
