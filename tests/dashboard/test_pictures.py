@@ -16,7 +16,7 @@ def test_an_empty_list_leads_to_submitting(
 ) -> None:
     page = open_page("pictures")
     assert page.info[0].value == "No picture has come yet."
-    assert [link.label for link in page.get("page_link")] == ["Submit the first one"]
+    assert [link.label for link in page.page_link] == ["Submit the first one"]
 
 
 def test_every_picture_has_a_card_with_its_state(seeded: Seed, open_page: OpenPage) -> None:
@@ -24,7 +24,7 @@ def test_every_picture_has_a_card_with_its_state(seeded: Seed, open_page: OpenPa
     assert "12 pictures" in _captions(page)
     assert _badges(page) >= {"done", "skipped", "dead", "working", "retrying"}
     assert "undecodable" in _captions(page)
-    links = [link.label for link in page.get("page_link")]
+    links = [link.label for link in page.page_link]
     assert links[0] == "The Veil Nebula"  # the newest
     assert len(links) == 12
 
@@ -37,7 +37,7 @@ def test_the_list_can_be_narrowed_by_state_lane_and_name(seeded: Seed, open_page
     assert page.info[0].value == "No picture passes this filter."
     page.pills(key="state").set_value([]).run()
     page.text_input(key="name").set_value("MOON").run()
-    assert [link.label for link in page.get("page_link")] == ["A Halo around the Moon"]
+    assert [link.label for link in page.page_link] == ["A Halo around the Moon"]
 
 
 def test_many_pictures_come_page_by_page(
@@ -57,10 +57,10 @@ def test_many_pictures_come_page_by_page(
                 )
             )
     page = open_page("pictures")
-    first = {link.label for link in page.get("page_link")}
+    first = {link.label for link in page.page_link}
     page.session_state["page"] = 2
     page.run()
-    second = {link.label for link in page.get("page_link")}
+    second = {link.label for link in page.page_link}
     assert (len(first), len(second)) == (24, 24)
     assert not first & second
 
@@ -81,7 +81,7 @@ def test_a_done_picture_is_compared_measured_and_credited(
     assert facts["Kafka record"] == r"doublet.uploads.v1, partition 1, offset 0"
     assert page.get("bidi_component")
     assert page.get("vega_lite_chart")
-    urls = [link.proto.url for link in page.get("link_button")]
+    urls = [link.proto.url for link in page.link_button]
     assert urls[0].endswith("/results/1")
     assert urls[1].endswith(f"/originals/{image.id}")
 
@@ -99,7 +99,7 @@ def test_a_picture_that_is_not_done_says_why_and_how_often(
     seeded: Seed, open_page: OpenPage, state: ImageState, kind: str, says: str
 ) -> None:
     page = open_page("pictures", picture=str(seeded.pictures[state]))
-    assert says in page.get(kind)[0].value
+    assert says in getattr(page, kind)[0].value
     assert not page.get("bidi_component")
     assert "Kafka record" in _facts(page)
 

@@ -58,7 +58,7 @@ def test_a_picture_is_followed_until_it_is_done(
     image_id = _take(sqlite, place, picture)
     page.run()
     assert "being doubled" in _bar(page)
-    assert [link.label for link in page.get("page_link")] == ["Where it is"]
+    assert [link.label for link in page.page_link] == ["Where it is"]
 
     with sqlite.transaction() as session:
         image = session.get_one(Image, image_id)
@@ -66,7 +66,7 @@ def test_a_picture_is_followed_until_it_is_done(
         session.get_one(Delivery, place).outcome = Outcome.DONE
     page.run()
     assert "**moon.jpg**: done" in _bar(page)
-    link = page.get("page_link")[0]
+    link = page.page_link[0]
     assert link.label == "Look at it"
 
 
@@ -109,7 +109,7 @@ def test_without_kafka_nothing_is_lost_and_trying_again_is_offered(
 
 
 def _bar(page: AppTest) -> str:
-    text: str = page.get("progress")[0].proto.text
+    text: str = page.progress[0].proto.text
     return text
 
 
