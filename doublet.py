@@ -5,7 +5,6 @@ import sys
 import typer
 from pydantic import ValidationError
 
-import consumers.commands
 import dashboard.commands
 import infra.commands
 import producers.commands
@@ -19,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Doubles the resolution of pictures as they arrive on Kafka, and accounts for every one.",
 )
-for room in (infra, producers, consumers, dashboard, training):
+for room in (infra, producers, dashboard, training):
     app.add_typer(room.commands.commands)
 
 

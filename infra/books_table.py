@@ -7,7 +7,8 @@ from rich.table import Table
 
 from infra.books import Account, Books
 
-_COLUMNS = ("partition", "accepted", "done", "duplicate", "skipped", "dead", "in flight", "differ")
+_COLUMNS = ("partition", "accepted", "done", "dupl.", "skipped", "dead", "flight", "differ")
+"""Short enough for a terminal of 80 columns."""
 
 
 def table(books: Books) -> Table:

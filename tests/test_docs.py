@@ -1,0 +1,70 @@
+"""The pages that are made from the code are up to date, and say something of everything."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.settings import Settings
+from scripts.docs import DOCS, PAGES
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_the_generated_page_is_up_to_date(name: str) -> None:
+    assert (DOCS / name).read_text() == PAGES[name](), "run `make docs`"
+
+
+def test_every_setting_is_described() -> None:
+    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undescribed == []
+
+
+def test_every_setting_is_used() -> None:
+    """No setting for later."""
+    sources = [
+        file.read_text()
+        for room in ("consumers", "dashboard", "infra", "producers", "serving")
+        for file in (REPOSITORY / room).rglob("*.py")
+    ]
+    for name in Settings.model_fields:
+        uses = sum(len(re.findall(rf"\.{name}\b", source)) for source in sources)
+        assert uses >= 1, f"nothing reads {name.upper()}"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = (REPOSITORY / "pyproject.toml").read_text()
+    reasons = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    names = re.findall(
+        r'^    "([A-Za-z0-9-]+)(?:\[[^]]*\])?(?:[><=,].*)?",$', project, re.MULTILINE
+    )
+    assert len(names) > 25
+    for name in names:
+        assert f"| {name} |" in reasons, f"CONTRIBUTING.md gives no reason for {name}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [*REPOSITORY.glob("*.md"), *DOCS.glob("*.md"), *REPOSITORY.glob("*/models/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    commands = sorted(
+        set(re.findall(r"^(?:\$ )?doublet ([a-z]+(?: (?:fetch|upgrade))?)", text, re.MULTILINE))
+    )
+    assert len(commands) >= 4
+    for command in commands:
+        run = [sys.executable, "-m", "doublet", *command.split(), "--help"]
+        assert subprocess.run(run, capture_output=True, cwd=REPOSITORY).returncode == 0, command
+
+
+def test_every_verb_that_the_readme_names_is_in_the_makefile() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for verb in re.findall(r"\bmake ([a-z]+)", (REPOSITORY / "README.md").read_text()):
+        assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
