@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from serving.embedded.hush import hushed
+
 commands = typer.Typer()
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of PNGs.")]
@@ -39,7 +41,7 @@ def train(
     last checkpoints. On a CPU, one process a core is fastest, each with TF_NUM_INTRAOP_THREADS=1
     and its own --members.
     """
-    _hush_tensorflow()
+    _import_tensorflow()
     from training.fitting import Fitting, Recipe, take_turns
     from training.pictures import part, read, validation
 
@@ -65,7 +67,7 @@ def export(
     ),
 ) -> None:
     """Export the sixteen members as one SavedModel that TensorFlow Serving loads."""
-    _hush_tensorflow()
+    _import_tensorflow()
     from training.compact import radius
     from training.export import Card, trained_members, write
 
@@ -100,7 +102,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a SavedModel beside bicubic: PSNR and SSIM on Y, CPU seconds per megapixel."""
-    _hush_tensorflow()
+    _import_tensorflow()
     from training import evaluation
     from training.model_card import replace_evaluation
 
@@ -121,6 +123,9 @@ def _commit() -> str:
     return answer.stdout.strip()
 
 
-def _hush_tensorflow() -> None:
-    """Before TensorFlow is imported: without its notes on what it was not compiled for."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+def _import_tensorflow() -> None:
+    """Once, late and quietly: it takes seconds, and says what matters to nobody here."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a missing GPU is not an error
+    with hushed():
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")  # the Session's loader is deprecated, and what we need

@@ -126,14 +126,17 @@ def benchmark(folder: Path) -> list[Pair]:
     """The pairs of a benchmark: `HR/x.png` with `LR_x2/x.png`.
 
     Raises:
-        DoubletError: there are none.
+        DoubletError: there are none, or one lacks its half.
     """
-    halves = folder / "LR_x2"
-    paths = sorted(folder.glob("HR/*.png"))
-    if not paths:
+    wholes = sorted(folder.glob("HR/*.png"))
+    halves = [folder / "LR_x2" / whole.name for whole in wholes]
+    if not wholes:
         raise DoubletError(f"{folder} has no HR/*.png with LR_x2/*.png beside it")
+    if missing := [str(half) for half in halves if not half.exists()]:
+        raise DoubletError(f"{folder} lacks {', '.join(missing)}")
     return [
-        Pair(path.stem, decoded(path), decoded(halves / path.name), is_grey(path)) for path in paths
+        Pair(whole.stem, decoded(whole), decoded(half), is_grey(whole))
+        for whole, half in zip(wholes, halves, strict=True)
     ]
 
 

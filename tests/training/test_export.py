@@ -13,40 +13,17 @@ from serving import contract
 from training.compact import detail, member
 from training.degradation import rounded
 from training.evaluation import SavedModel
-from training.export import WARM_UP, Card, trained_members, write
-
-CARD = Card(
-    members=2, parameters=0, radius=3, training_data="noise", trained="2026-01-01", commit="abc"
-)
+from training.export import WARM_UP, trained_members
 
 
 @pytest.fixture(scope="module")
-def networks() -> list[keras.Model]:
-    """Two small members that add something, each its own."""
-    chance = np.random.default_rng(8)
-    made = [detail(width=8, depth=1, seed=seed) for seed in range(2)]
-    for network in made:
-        network.set_weights([w + chance.normal(0, 0.05, w.shape) for w in network.get_weights()])
-    return made
-
-
-@pytest.fixture(scope="module")
-def folder(networks: list[keras.Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "doublet" / "1"
-    folder.mkdir(parents=True)
-    (folder / "stale").touch()
-    write(networks, CARD, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(folder: Path) -> SavedModel:
-    return SavedModel(folder)
+def served(small_model: Path) -> SavedModel:
+    return SavedModel(small_model)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (3, 8, 8)])
 def test_it_answers_the_contract(
-    served: SavedModel, networks: list[keras.Model], shape: tuple[int, int, int]
+    served: SavedModel, small_networks: list[keras.Model], shape: tuple[int, int, int]
 ) -> None:
     n, h, w = shape
     tiles = np.random.default_rng(9).integers(0, 256, (n, h, w, 3), np.uint8)
@@ -56,7 +33,7 @@ def test_it_answers_the_contract(
     assert doubled.shape == (n, 2 * h, 2 * w, 3)
     assert spread.shape == (n, 2 * h, 2 * w)
     levels = tiles.astype(np.float32)
-    mean = np.mean([member(network)(levels) for network in networks], axis=0)
+    mean = np.mean([member(network)(levels) for network in small_networks], axis=0)
     assert np.abs(doubled.astype(int) - rounded(mean)).max() <= 1
     bicubic = member(detail())(levels).numpy()
     assert np.abs(doubled - bicubic).max() > 1
@@ -75,21 +52,21 @@ def test_it_describes_itself_once_for_each_tile(served: SavedModel) -> None:
     assert served.card["colour_range"] == "sRGB 0-255"
 
 
-def test_the_version_folder_is_replaced_as_a_whole(folder: Path) -> None:
-    assert not (folder / "stale").exists()
-    assert [path.name for path in folder.parent.iterdir()] == ["1"]
+def test_the_version_folder_is_replaced_as_a_whole(small_model: Path) -> None:
+    assert not (small_model / "stale").exists()
+    assert [path.name for path in small_model.parent.iterdir()] == ["1"]
 
 
-def test_weights_are_stored_once(folder: Path, networks: list[keras.Model]) -> None:
-    stored = sum(path.stat().st_size for path in folder.glob("variables/*.data*"))
-    weights = sum(4 * network.count_params() for network in networks)
+def test_weights_are_stored_once(small_model: Path, small_networks: list[keras.Model]) -> None:
+    stored = sum(path.stat().st_size for path in small_model.glob("variables/*.data*"))
+    weights = sum(4 * network.count_params() for network in small_networks)
     assert weights <= stored < 1.5 * weights + 2000
 
 
 def test_the_warm_up_request_is_one_that_the_model_answers(
-    folder: Path, served: SavedModel
+    small_model: Path, served: SavedModel
 ) -> None:
-    (record,) = tf.data.TFRecordDataset([str(folder / WARM_UP)]).as_numpy_iterator()
+    (record,) = tf.data.TFRecordDataset([str(small_model / WARM_UP)]).as_numpy_iterator()
     request = PredictionLog.FromString(record).predict_log.request
     assert request.model_spec.name == contract.DOUBLET
     tiles = tf.make_ndarray(request.inputs[contract.TILES])
