@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from kafka.errors import (
     GroupIdNotFoundError,
+    IllegalGenerationError,
     InvalidGroupIdError,
     InvalidSessionTimeoutError,
     NonEmptyGroupError,
@@ -80,9 +81,15 @@ class Coordinator:
         generation: int,
         offsets: Sequence[CommittedOffset],
     ) -> None:
-        """Store offsets; raises what `Group.check_commit` raises."""
-        group = self._groups.get(group_id) or Group(group_id, self._save)
-        group.check_commit(member_id, instance_id, generation)
+        """Store offsets.
+
+        Raises:
+            IllegalGenerationError: there is no such group; and what `Group.check_commit` raises.
+        """
+        if group_id in self._groups:
+            self._groups[group_id].check_commit(member_id, instance_id, generation)
+        elif generation >= 0:
+            raise IllegalGenerationError
         self._catalogue.commit_offsets(group_id, offsets)
 
     def offsets(self, group_id: str) -> dict[tuple[str, int], CommittedOffset]:

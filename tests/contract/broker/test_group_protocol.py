@@ -168,11 +168,12 @@ def test_a_member_that_nobody_knows(new_member: Any, topic: str) -> None:
     assert stranger.leave() is UnknownMemberIdError
 
 
-def test_a_group_that_nobody_knows(new_member: Any) -> None:
+def test_a_group_that_nobody_knows(new_member: Any, topic: str) -> None:
     stranger = new_member(of=f"nobody-{uuid.uuid4().hex}")
     stranger.id, stranger.generation = "stranger", 1
     assert for_code(stranger.ask_to_join().error_code) is UnknownMemberIdError
     assert stranger.beat() is UnknownMemberIdError
+    assert stranger.commit(topic) is IllegalGenerationError
 
 
 def test_a_generation_that_is_over(new_member: Any, topic: str) -> None:
