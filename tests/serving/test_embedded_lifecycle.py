@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 from serving import contract
 from serving.client import GrpcModelServer
-from serving.errors import ModelServerUnavailable, VersionGone
+from serving.errors import ModelServerError, ModelServerUnavailable, VersionGone
 from tests.fixtures.model_servers import (
     REPOSITORY,
     START_DEADLINE_S,
@@ -96,40 +97,47 @@ def reload(rig: Rig, *models: str) -> None:
         ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=30)
 
 
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition, or fail."""
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited in vain for {what}")
+        time.sleep(0.01)
+
+
 def test_a_new_version_takes_over_without_an_error_under_load(rig: Rig) -> None:
-    newest = 2
-    answered: list[int] = []
-    failed: list[Exception] = []
+    old, new = 1, 2
+    answers: list[int] = []
+    failures: list[ModelServerError] = []
     enough = threading.Event()
 
     def load() -> None:
         with client(rig) as server:
-            while not enough.is_set():
+            while not enough.is_set() and not failures:
                 try:
-                    model = server.describe()
-                    answered.append(
-                        server.double(TILES, version=model.version, spread=True).version
-                    )
+                    version = server.describe().version
+                    answers.append(server.double(TILES, version=version, spread=True).version)
                 except VersionGone:
                     continue  # pinned just before it went: what the pipeline starts again after
-                except Exception as error:
-                    failed.append(error)
-                    raise
+                except ModelServerError as error:
+                    failures.append(error)
 
     threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()
-    rig.publish(contract.DOUBLET, newest)
-    rig.server.wait_for(contract.DOUBLET, newest)
-    rig.server.wait_for(contract.DOUBLET, 1, "END")
+    until(lambda: old in answers or failures, "an answer of the old version")
+    rig.publish(contract.DOUBLET, new)
+    until(lambda: new in answers or failures, "an answer of the new version")
+    rig.server.wait_for(contract.DOUBLET, old, "END")
     enough.set()
     for thread in threads:
         thread.join()
 
-    assert not failed
-    assert set(answered) == {1, newest}
+    assert not failures
+    assert set(answers) == {old, new}
     with client(rig) as server, pytest.raises(VersionGone):
-        server.double(TILES, version=1, spread=False)
+        server.double(TILES, version=old, spread=False)
 
 
 def test_a_broken_version_leaves_the_old_one_serving(rig: Rig) -> None:
