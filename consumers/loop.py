@@ -11,23 +11,35 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError
+from kafka.errors import (
+    CommitFailedError,
+    FencedInstanceIdError,
+    KafkaTimeoutError,
+    RetriableError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from consumers.halt import Halt, HandedBack
 from consumers.record import Record
 from consumers.status import Status
 from consumers.worker import Worker
+from infra.errors import DoubletError
 from infra.parts import BEAT_SECONDS, Heartbeat
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 100
-"""How long one poll waits, and so the most that a settled record waits for its commit."""
+POLL_MS = 500
+"""How long one poll waits for records. kafka-python throws away a join of the group that completes
+between two polls: shorter ones made members join again and again. With all partitions paused it
+returns after 100 ms, which is the most that a settled record waits for its commit."""
 
 GRACE_S = 7.0
 """How long the record at hand may take to break off when the consumer stops: the longest call to
 the model on a laptop, with room left in the 10 s that the whole stack has."""
+
+
+class NameTaken(DoubletError):
+    """Two consumers claim to be the same one; the later has taken the partitions over."""
 
 
 class Loop:
@@ -98,9 +110,11 @@ class Loop:
             self._consumer.commit(offsets, timeout_ms=1000)
         except CommitFailedError:
             log.info("the group rebalanced; what it gave away is committed by its new owner")
-        except KafkaError as error:
+        except (RetriableError, KafkaTimeoutError) as error:
             log.debug("commit is tried again: %s", error)
             return
+        except FencedInstanceIdError as error:
+            raise NameTaken("another consumer runs under this CONSUMER_NAME") from error
         self._settled.clear()
 
     def _beat(self) -> None:

@@ -107,6 +107,8 @@ def open_consumer(settings: Settings, *topics: str, member: str | None = None) -
         )
         _require_topics(consumer, topics)
         consumer.subscribe(list(topics))
+        # A group joined before these are known has nothing to share out, and may stay so.
+        consumer.topics()
     return consumer
 
 

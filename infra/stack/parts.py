@@ -82,11 +82,14 @@ def model_server(settings: Settings) -> Part | None:
         name="model server",
         command=[
             *_module("serving.embedded"),
+            "--bind_address=127.0.0.1",
             f"--port={ports[0].number}",
             f"--rest_api_port={ports[1].number}",
             f"--model_name={settings.model_name}",
             f"--model_base_path={folder}",
             "--enable_serialization_as_tensor_content=true",
+            # Nearly twice as fast where the processor has it, at most one grey level apart.
+            "--mixed_precision=bfloat16",
         ],
         ready=lambda: "AVAILABLE" in _page(status),
         ready_within_s=120,

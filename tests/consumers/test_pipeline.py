@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from consumers.doubling import DoublingPolicy
 from consumers.halt import Halt, HandedBack
 from consumers.pipeline import Journey, Pipeline, Policies, RetryPolicy
 from consumers.record import Record
-from consumers.status import Status
+from consumers.status import Condition, Status
 from consumers.worker import Worker
 from infra.blobs import Blob, BlobStore, open_blob_store
 from infra.database.engine import Database
@@ -37,11 +38,21 @@ from infra.eventlog.topics import DEAD_LETTERS, RESULTS, UPLOADS
 from infra.events.envelope import Headers, read_envelope
 from infra.events.pictures import ClaimCheck, upload_event
 from infra.events.reasons import Reason
-from serving.errors import ModelMisbehaved, ModelRefused, ModelServerUnavailable, VersionGone
+from serving.errors import (
+    ModelMisbehaved,
+    ModelRefused,
+    ModelServerError,
+    ModelServerUnavailable,
+    VersionGone,
+)
 from tests.fixtures.model_servers import FakeModelServer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LIMITS = Limits(max_bytes=2**20, max_pixels=10_000, max_side=1_000)
+
+
+class EndOfProcess(ModelServerError):
+    """Nobody catches it: it stands for what brings a process down."""
 
 
 class RecordedEvents:
@@ -289,8 +300,8 @@ def test_dead_letters_that_cannot_be_written_are_not_dropped(world: World) -> No
 def test_a_picture_that_ends_the_process_each_time_is_put_aside(world: World) -> None:
     record = world.claim(png())
     for _ in range(3):
-        world.model.failures.append(MemoryError())  # type: ignore[arg-type]  (ends a process)
-        with pytest.raises(MemoryError):
+        world.model.failures.append(EndOfProcess())
+        with pytest.raises(EndOfProcess):
             world.settle(record)
     calls = len(world.model.calls)
     world.settle(record)
@@ -316,13 +327,25 @@ def test_stopping_hands_the_picture_back_with_its_attempt(world: World) -> None:
     assert world.outcomes() == [None]
 
 
+class Witness(Halt):
+    """Looks at what the consumer says of itself while it rests, and brings the model back."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.seen: list[Condition] = []
+
+    def rest(self, seconds: float) -> None:
+        self.seen.append(self.world.status.condition)
+        self.world.model.away = False
+
+
 def test_waiting_is_said_with_the_part_and_the_time(world: World) -> None:
     world.model.away = True
-    world.halt.rest = lambda _seconds: setattr(world.model, "away", False)  # type: ignore[method-assign]
-    seen = []
-    waiting = world.status.waiting
-    world.status.waiting = lambda error: (waiting(error), seen.append(world.status.condition))  # type: ignore[method-assign, assignment, func-returns-value]
+    witness = Witness(world)
+    world.pipeline = replace(world.pipeline, halt=witness)
     world.settle(world.claim(png()))
-    assert seen[0].state is PartState.WAITING
-    assert seen[0].detail.startswith("since 12:00:00 UTC: the model server is away")
+    [waiting] = witness.seen
+    assert waiting.state is PartState.WAITING
+    assert waiting.detail.startswith("since 12:00:00 UTC: the model server is away")
     assert world.status.condition.state is PartState.RUNNING
