@@ -14,8 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
-    KafkaTimeoutError,
-    RetriableError,
+    KafkaError,
 )
 from kafka.structs import OffsetAndMetadata
 
@@ -108,13 +107,13 @@ class Loop:
         offsets = {at: OffsetAndMetadata(offset, "", -1) for at, offset in self._settled.items()}
         try:
             self._consumer.commit(offsets, timeout_ms=1000)
-        except CommitFailedError:
-            log.info("the group rebalanced; what it gave away is committed by its new owner")
-        except (RetriableError, KafkaTimeoutError) as error:
-            log.debug("commit is tried again: %s", error)
-            return
         except FencedInstanceIdError as error:
             raise NameTaken("another consumer runs under this CONSUMER_NAME") from error
+        except CommitFailedError:
+            log.info("the group rebalanced; what it gave away is committed by its new owner")
+        except KafkaError as error:
+            log.debug("commit is tried again: %s", error)
+            return
         self._settled.clear()
 
     def _beat(self) -> None:
