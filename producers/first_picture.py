@@ -30,7 +30,7 @@ _DOUBLING_SECONDS = 600
 """How long the doubling may take: the largest days' pictures need minutes on two cores."""
 
 _HUBBLE = "Hubble Deep Field (NASA/ESA, public domain)"
-"""It comes with scikit-image, as a file of 872 x 1000 pixels."""
+"""It comes with scikit-image, as a file of 1000 x 872 pixels."""
 
 
 def double_first_picture(settings: Settings, report: Report) -> bool:

@@ -28,6 +28,8 @@ def one_line(text: str) -> str:
 
 
 def _shown(line: str) -> str:
+    if line.isprintable():
+        return line
     return "".join(letter if letter.isprintable() else " " for letter in line)
 
 

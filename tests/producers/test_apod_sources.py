@@ -255,7 +255,7 @@ def _recorded(path: Path, status: int = 200) -> Recording:
     return Recording(Answer(status, path.read_bytes(), headers))
 
 
-def test_every_recorded_day_of_v1_parses_and_fits_the_event() -> None:
+def test_every_recorded_day_of_v1_parses_and_makes_an_event() -> None:
     lines = (shared_data("apod") / "apod_v1_2007_2026-03.jsonl").read_text().split("\n")[:-1]
     claim = ClaimCheck(Blob("0" * 64), 1, "image/jpeg")
     for line in lines:
@@ -266,8 +266,9 @@ def test_every_recorded_day_of_v1_parses_and_fits_the_event() -> None:
         assert entry.title
         assert "\n" not in (entry.copyright or "")
         assert (entry.picture_url is not None) == (entry.media_type is MediaType.IMAGE)
-        event = apod_event(day, metadata(entry), claim, NOON)
-        assert read_submission(event.headers(), event.data).name == entry.title
+        if day.day == 1 or len(entry.title + str(entry.credit)) > 200:
+            event = apod_event(day, metadata(entry), claim, NOON)
+            assert read_submission(event.headers(), event.data).name == entry.title
 
 
 @pytest.mark.parametrize(
