@@ -7,12 +7,10 @@ import tensorflow as tf
 
 from serving.contract import SPREAD_STEPS_PER_GREY_LEVEL
 from training.compact import Bicubic
+from training.measures import LUMA
 
 Detail = Callable[[tf.Tensor], tf.Tensor]
 """float32 grey levels [n, h, w, 3] to what is added to their bicubic upscale, [n, h, w, 12]."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""BT.601's weights of R', G' and B', full range."""
 
 
 def doubled_and_spread(details: Sequence[Detail], tiles: tf.Tensor) -> tuple[Any, Any]:

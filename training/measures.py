@@ -9,11 +9,11 @@ from training.degradation import Picture
 SHAVED = 2
 """Pixels left out along every edge: the literature shaves as many as the factor."""
 
-FULL_RANGE = np.array([0.299, 0.587, 0.114])
-"""BT.601's luma of R', G', B'."""
+LUMA = (0.299, 0.587, 0.114)
+"""BT.601's weights of R', G' and B'."""
 
-STUDIO_RANGE = np.array([65.481, 128.553, 24.966]) / 255
-"""The same in 16..235, without the offset: MATLAB's rgb2ycbcr."""
+STUDIO_RANGE = 219 / 255
+"""What MATLAB's rgb2ycbcr scales the luma by: Y goes from 16 to 235."""
 
 
 def luminance(picture: Picture, grey: bool = False) -> npt.NDArray[np.float64]:
@@ -23,10 +23,8 @@ def luminance(picture: Picture, grey: bool = False) -> npt.NDArray[np.float64]:
     other in studio range.
     """
     inside = slice(SHAVED, -SHAVED)
-    luminance: npt.NDArray[np.float64] = picture[inside, inside] @ (
-        FULL_RANGE if grey else STUDIO_RANGE
-    )
-    return luminance
+    luma: npt.NDArray[np.float64] = picture[inside, inside] @ np.array(LUMA)
+    return luma if grey else luma * STUDIO_RANGE
 
 
 def psnr(picture: Picture, truth: Picture, grey: bool = False) -> float:
