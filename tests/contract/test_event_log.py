@@ -1,0 +1,123 @@
+"""Our own clients on both brokers: topics, sending, offsets, lag in seconds."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from kafka import TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from infra.eventlog.clients import (
+    EventLogUnavailable,
+    EventTooLarge,
+    KafkaEventLog,
+    TopicsMissing,
+    open_admin,
+    open_consumer,
+    open_reader,
+)
+from infra.eventlog.offsets import PartitionOffsets, intake_offsets, seconds_behind
+from infra.eventlog.topics import APOD, DEAD_LETTERS, RESULTS, UPLOADS, ensure_topics
+from infra.settings import Settings
+from tests.fixtures.brokers import LocalBroker
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture
+def settings(broker: LocalBroker) -> Settings:
+    return Settings(
+        _env_file=None,
+        kafka_bootstrap_servers=broker.bootstrap,
+        partitions=2,
+        message_limit_bytes=2 * MEBIBYTE,
+    )
+
+
+@pytest.fixture
+def topics(settings: Settings) -> Iterator[None]:
+    """Our topics, fresh: their names are fixed, and the broker is shared."""
+    with open_admin(settings) as admin:
+        assert set(ensure_topics(admin, settings)) == {UPLOADS, APOD, RESULTS, DEAD_LETTERS}
+        yield
+        admin.delete_topics([UPLOADS, APOD, RESULTS, DEAD_LETTERS])
+
+
+@pytest.fixture
+def events(settings: Settings, topics: None) -> Iterator[KafkaEventLog]:
+    events = KafkaEventLog(settings)
+    yield events
+    events.close()
+
+
+def upload(events: KafkaEventLog, value: bytes = b"x", key: bytes = b"k") -> tuple[int, int]:
+    return events.send(UPLOADS, key, value, [("ce_id", b"1")])
+
+
+def at(settings: Settings, partition: int) -> PartitionOffsets:
+    offsets = {(it.topic, it.partition): it for it in intake_offsets(settings)}
+    return offsets[UPLOADS, partition]
+
+
+@pytest.mark.usefixtures("topics")
+def test_topics_that_are_there_are_left_as_they_are(settings: Settings) -> None:
+    with open_admin(settings) as admin:
+        assert ensure_topics(admin, settings) == []
+
+
+def test_without_topics_there_are_no_offsets_and_no_consumer(settings: Settings) -> None:
+    assert intake_offsets(settings) == []
+    with pytest.raises(TopicsMissing, match="doublet topics"):
+        open_consumer(settings, UPLOADS)
+
+
+def test_an_event_is_acknowledged_with_its_place(events: KafkaEventLog, settings: Settings) -> None:
+    partition, first = upload(events)
+    assert upload(events) == (partition, first + 1)
+    assert at(settings, partition).end == first + 2
+
+
+def test_events_of_one_key_stay_in_one_partition(events: KafkaEventLog) -> None:
+    assert len({upload(events)[0] for _ in range(10)}) == 1
+
+
+def test_the_largest_picture_passes_and_a_larger_one_is_refused(events: KafkaEventLog) -> None:
+    upload(events, bytes(2 * MEBIBYTE))
+    with pytest.raises(EventTooLarge, match="MESSAGE_LIMIT_BYTES"):
+        upload(events, bytes(3 * MEBIBYTE))
+    upload(events)
+
+
+def test_lag_is_what_the_group_has_not_committed(events: KafkaEventLog, settings: Settings) -> None:
+    partition, _ = upload(events)
+    upload(events)
+    assert (at(settings, partition).committed, at(settings, partition).lag) == (0, 2)
+    consumer = open_consumer(settings, UPLOADS, APOD)
+    taken = []
+    while not taken:
+        taken = [record for batch in consumer.poll(500).values() for record in batch]
+    place = TopicPartition(UPLOADS, partition)
+    consumer.commit({place: OffsetAndMetadata(taken[0].offset + 1, "", -1)})
+    consumer.close()
+    assert (at(settings, partition).committed, at(settings, partition).lag) == (1, 1)
+
+
+def test_seconds_behind_are_the_age_of_the_oldest_record_that_waits(
+    events: KafkaEventLog, settings: Settings
+) -> None:
+    partition, _ = upload(events)
+    reader = open_reader(settings)
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    offsets = at(settings, partition)
+    assert seconds_behind(reader, offsets, clock=lambda: later) == pytest.approx(300, abs=30)
+    nothing_waits = PartitionOffsets(UPLOADS, partition, 0, 1, 1)
+    assert seconds_behind(reader, nothing_waits) == 0
+    reader.close()
+
+
+def test_where_there_is_no_broker_it_is_one_clear_line() -> None:
+    nowhere = Settings(_env_file=None, kafka_bootstrap_servers="127.0.0.1:1")
+    for use in (KafkaEventLog, open_reader, intake_offsets):
+        with pytest.raises(EventLogUnavailable, match="Kafka at 127.0.0.1:1") as refusal:
+            use(nowhere)
+        assert "\n" not in str(refusal.value)
