@@ -6,7 +6,14 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -16,8 +23,16 @@ BUSY_SECONDS = 30
 """How long a writer waits for another one; SQLite allows one at a time."""
 
 
+_UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's code for it (PostgreSQL manual, appendix A)."""
+
+
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, is locked, or its disk is full."""
+
+
+class TablesMissing(DatabaseUnavailable):
+    """The database is there, and our tables are not."""
 
 
 class BadDatabaseUrl(DoubletError):
@@ -63,8 +78,17 @@ def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
     try:
         with sessions.begin() as session:
             yield session
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, ProgrammingError) as error:
+        if _names_no_table(error):
+            raise TablesMissing("the database has no tables: run `doublet db upgrade`") from error
+        if isinstance(error, ProgrammingError):
+            raise  # a statement that is wrong is our own fault
         raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+
+
+def _names_no_table(error: DBAPIError) -> bool:
+    undefined = getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
+    return undefined or "no such table" in str(error.orig)
 
 
 def _engine(url: str) -> Engine:

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
-from infra.database.engine import BadDatabaseUrl, Database, DatabaseUnavailable
+from infra.database.engine import BadDatabaseUrl, Database, DatabaseUnavailable, TablesMissing
 from infra.database.migrate import revision, upgrade
 from infra.database.models import Base, Image, ImageState, Lane, Part, PartState
 from infra.parts import Heartbeat
@@ -86,6 +86,13 @@ def test_an_unreachable_database_is_named_so() -> None:
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=2")
     with pytest.raises(DatabaseUnavailable), database.reading() as session:
         session.query(Image).count()
+
+
+def test_a_database_without_tables_says_what_to_do(database_url: str) -> None:
+    database = Database(database_url)
+    with pytest.raises(TablesMissing, match="doublet db upgrade"), database.reading() as session:
+        session.query(Image).count()
+    database.close()
 
 
 def test_a_nonsense_url_is_one_clear_line() -> None:
