@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from dashboard.queries.running import STAGES
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, Result
 
-
 LARGEST_ID = 2**63 - 1
 """What a database's integer holds; an address may name any number."""
 

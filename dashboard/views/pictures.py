@@ -47,7 +47,10 @@ def page() -> None:
     wanted = st.query_params.get("picture")
     if wanted is None:
         listing()
-    elif wanted.isdecimal():
+        return
+    # A link from this page to itself reaches the script, but not the browser's address.
+    st.query_params.from_dict({"picture": wanted})
+    if wanted.isdecimal():
         one_picture(int(wanted))
     else:
         no_such(wanted)
@@ -133,7 +136,7 @@ def one_picture(image_id: int) -> None:
     """All of one picture; asks again by itself while it is in flight."""
     with database().reading() as session:
         found = picture(session, image_id)
-    st.page_link(THIS_PAGE, label="All pictures", icon=":material/arrow_back:")
+    st.button("All pictures", icon=":material/arrow_back:", on_click=st.query_params.clear)
     if found is None:
         no_such(str(image_id))
         return

@@ -1,0 +1,177 @@
+"""The three pages in a real browser, wide and narrow, light and dark, full and empty."""
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import RunningDashboard
+from tests.browser.pages import window
+from tests.dashboard.seeding import encoded, starfield
+
+pytestmark = pytest.mark.browser
+
+LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+NEWEST = 1
+"""Id of the newest picture that the seed makes; it is done."""
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_every_page_is_sound(
+    browser: Browser, dashboard: RunningDashboard, width: int, scheme: str
+) -> None:
+    with window(browser, dashboard.address, width, scheme) as view:
+        view.open("/")
+        expect(view.page.get_by_text("Latency by stage")).to_be_visible()
+        for title in ("Pictures", "Submit", "Now"):
+            view.go_to(title)
+            assert view.fits(), title
+        view.open(f"/pictures?picture={NEWEST}")
+        view.comparison.ready()
+        assert view.fits()
+        view.require_sound()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_sound_when_nothing_has_come_yet(
+    browser: Browser, empty_dashboard: RunningDashboard, width: int
+) -> None:
+    with window(browser, empty_dashboard.address, width, "light") as view:
+        view.open("/")
+        expect(view.page.get_by_text("Nothing was doubled in this window.")).to_be_visible()
+        view.go_to("Pictures")
+        expect(view.page.get_by_text("No picture has come yet.")).to_be_visible()
+        view.go_to("Submit")
+        view.require_sound()
+
+
+def test_a_deep_link_in_a_fresh_server_leads_to_its_page(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        view.open("/pictures?state=dead")
+        expect(view.page.get_by_text("1 picture", exact=True)).to_be_visible()
+        view.open_picture("torn-in-half.jpg")
+        expect(view.page.get_by_text("Not doubled: undecodable")).to_be_visible()
+        expect(view.page).to_have_url(re.compile(r"/pictures\?picture=\d+$"))
+        view.page.reload()
+        expect(view.page.get_by_text("Not doubled: undecodable")).to_be_visible()
+        view.page.get_by_role("button", name="All pictures").click()
+        expect(view.page.get_by_text("12 pictures")).to_be_visible()
+        expect(view.page).to_have_url(f"{dashboard.address}/pictures")
+        view.page.go_back()
+        expect(view.page.get_by_text("Not doubled: undecodable")).to_be_visible()
+        view.require_sound()
+
+
+def test_the_divider_moves_by_keyboard(browser: Browser, dashboard: RunningDashboard) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        comparison = view.open(f"/pictures?picture={NEWEST}").comparison
+        comparison.ready()
+        divider = comparison.divider
+        assert comparison.split == 50
+        divider.focus()
+        for key, split in (
+            ("ArrowRight", 52),
+            ("ArrowLeft", 50),
+            ("Shift+ArrowLeft", 40),
+            ("PageUp", 50),
+            ("End", 100),
+            ("ArrowRight", 100),
+            ("Home", 0),
+        ):
+            divider.press(key)
+            assert comparison.split == split, key
+        assert divider.get_attribute("aria-valuetext") == "0 percent before"
+        view.require_sound()
+
+
+def test_the_divider_moves_by_mouse_and_uncovers_the_picture(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        comparison = view.open(f"/pictures?picture={NEWEST}").comparison
+        comparison.ready()
+        comparison.drag_to(0.2)
+        assert comparison.split == pytest.approx(20, abs=1)
+        covered = 100 - comparison.split
+        clip = comparison.figure.locator(".layer.before").evaluate("layer => layer.style.clipPath")
+        assert float(clip.split()[1].removesuffix("%")) == pytest.approx(covered, abs=1)
+        view.require_sound()
+
+
+def test_the_divider_moves_by_touch(browser: Browser, dashboard: RunningDashboard) -> None:
+    with window(browser, dashboard.address, 390, "dark") as view:
+        comparison = view.open(f"/pictures?picture={NEWEST}").comparison
+        comparison.ready()
+        frame = comparison.stage.bounding_box()
+        assert frame
+        view.page.touchscreen.tap(
+            frame["x"] + 0.75 * frame["width"], frame["y"] + frame["height"] / 2
+        )
+        assert comparison.split == pytest.approx(75, abs=1)
+
+
+def test_zooming_shows_both_pictures_pixels_at_the_same_place(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        comparison = view.open(f"/pictures?picture={NEWEST}").comparison
+        comparison.ready()
+        fitted = comparison.zoom
+        comparison.figure.get_by_role("button", name="Pixels").click()
+        assert comparison.zoom == 400
+        boxes = [comparison.picture(side).bounding_box() for side in ("before", "after")]
+        assert boxes[0] == boxes[1]
+        for side in ("before", "after"):
+            rendering = comparison.picture(side).evaluate(
+                "image => getComputedStyle(image).imageRendering"
+            )
+            assert rendering == "pixelated"
+        comparison.figure.get_by_role("button", name="Fit").click()
+        assert comparison.zoom == fitted
+        view.require_sound()
+
+
+def test_pictures_reach_the_browser_by_address_and_not_in_the_page(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        view.open(f"/pictures?picture={NEWEST}").comparison.ready()
+        assert "/previews/" in (view.comparison.picture("after").get_attribute("src") or "")
+        embedded = view.page.locator('img[src^="data:"]')
+        assert embedded.count() == 0
+        with view.page.expect_download() as download:
+            view.page.get_by_role("link", name="Doubled picture").click()
+        assert download.value.suggested_filename == "The Veil Nebula-doubled.png"
+
+
+def test_a_file_is_kept_for_another_try_while_kafka_is_away(
+    browser: Browser, dashboard: RunningDashboard, tmp_path: Path
+) -> None:
+    moon = tmp_path / "moon.jpg"
+    moon.write_bytes(encoded(starfield(np.random.default_rng(5), 60, 40), "JPEG"))
+    with window(browser, dashboard.address, 1440, "light") as view:
+        view.open("/submit")
+        expect(view.page.get_by_text("120 megapixels")).to_be_visible()
+        view.submit(moon)
+        expect(view.page.get_by_text("moon.jpg is not handed in")).to_be_visible()
+        expect(view.page.get_by_role("button", name="Try again")).to_be_visible()
+        view.require_sound()
+
+
+def test_the_dashboard_ends_quickly_while_somebody_looks(browser: Browser, tmp_path: Path) -> None:
+    running = RunningDashboard(tmp_path)
+    running.wait()
+    with window(browser, running.address, 1440, "light") as view:
+        view.open("/")
+        asked = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(30)
+        ended = time.monotonic() - asked
+    assert running.process.returncode in (0, -signal.SIGTERM), running.log.read_text()
+    assert ended < 10, f"{ended:.1f} s"
