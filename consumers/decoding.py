@@ -8,18 +8,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from consumers.picture import Picture
-from infra.errors import DoubletError
+from infra.admission import MEDIA_TYPES, BadPicture, Limits, not_admitted
 from infra.events.reasons import Reason
-from infra.settings import Settings
-
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")
-"""The allow-list: what cameras, phones and the web produce, and nothing that runs a program."""
 
 # Pillow's own limit only warns where it should refuse; ours, below, is checked for every picture.
 Image.MAX_IMAGE_PIXELS = None
@@ -48,39 +43,18 @@ _SIXTEEN_TO_EIGHT = 257.0
 """65535 / 255: white stays white."""
 
 
-class BadPicture(DoubletError):
-    """Bytes that can never be doubled, with the reason code of their dead letter."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How large a picture may be."""
-
-    max_bytes: int
-    max_pixels: int
-    max_side: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """As the settings have them."""
-        return cls(
-            settings.max_picture_bytes, settings.max_picture_pixels, settings.max_picture_side
-        )
-
-
 def decode(content: bytes, limits: Limits) -> Picture:
     """Decode the first frame, upright, in RGB with 8 bits a channel.
 
     Raises:
         BadPicture: too large, of a format that is not on the allow-list, or broken.
     """
-    _require_size(content, limits)
-    with _broken_file_refused(), Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        _require_sides(image.width, image.height, limits)
+    limits.require_length(len(content))
+    with (
+        _broken_file_refused(),
+        Image.open(io.BytesIO(content), formats=tuple(MEDIA_TYPES)) as image,
+    ):
+        limits.require_sides(image.width, image.height)
         return _picture(image, content)
 
 
@@ -144,36 +118,11 @@ def _is_deep(image: Image.Image, content: bytes) -> bool:
     return False
 
 
-def _require_size(content: bytes, limits: Limits) -> None:
-    if not content:
-        raise BadPicture(Reason.EMPTY, "the file is empty")
-    if len(content) > limits.max_bytes:
-        raise BadPicture(
-            Reason.TOO_MANY_BYTES, f"{len(content)} bytes; at most {limits.max_bytes} are taken"
-        )
-
-
-def _require_sides(width: int, height: int, limits: Limits) -> None:
-    if width < 1 or height < 1:
-        raise BadPicture(Reason.UNDECODABLE, f"{width} x {height} pixels is no picture")
-    if max(width, height) > limits.max_side:
-        raise BadPicture(
-            Reason.SIDE_TOO_LONG,
-            f"{width} x {height} pixels; a side may have at most {limits.max_side}",
-        )
-    if width * height > limits.max_pixels:
-        raise BadPicture(
-            Reason.TOO_MANY_PIXELS,
-            f"{width} x {height} pixels; at most {limits.max_pixels} are taken",
-        )
-
-
 @contextmanager
 def _broken_file_refused() -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError as error:
-        known = ", ".join(FORMATS)
-        raise BadPicture(Reason.UNSUPPORTED_FORMAT, f"not one of {known}") from error
+        raise not_admitted() from error
     except _BROKEN_FILE as error:
         raise BadPicture(Reason.UNDECODABLE, f"{type(error).__name__}: {error}"[:500]) from error

@@ -18,12 +18,13 @@ from tempfile import TemporaryDirectory
 
 from consumers.bookkeeping import Bookkeeper, Failure, StoredResult
 from consumers.dead_letters import bury
-from consumers.decoding import BadPicture, Limits, decode
+from consumers.decoding import decode
 from consumers.doubling import Doubler, DoublingPolicy
 from consumers.halt import Halt
 from consumers.intake import fetch
 from consumers.record import Record
 from consumers.timings import Timings
+from infra.admission import BadPicture, Limits
 from infra.blobs import Blob, BlobStore
 from infra.clock import Clock, utc_now
 from infra.eventlog.clients import EventLog

@@ -2,13 +2,13 @@
 
 from functools import cache
 
+from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
 from infra.database.migrate import revision
 from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog
 from infra.settings import Settings, settings
-from producers.sniffing import Limits
 from producers.submitting import Submitter
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+from infra.admission import MEDIA_TYPES
 from infra.errors import DoubletError
-from producers.sniffing import MEDIA_TYPES
 
 FORMATS = (*MEDIA_TYPES, "MPO")
 """The formats that the producers let in; MPO is Pillow's name for some phones' JPEG."""

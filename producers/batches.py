@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from infra.admission import BadPicture
 from infra.errors import Unavailable
 from infra.settings import Settings
 from producers.following import Follower, open_follower
 from producers.reporting import Report
-from producers.sniffing import BadPicture
+from producers.sniffing import Unreadable
 from producers.submitting import Receipt, Submitter, open_submitter
 
 
@@ -68,7 +69,7 @@ def _send(files: Sequence[Path], submitter: Submitter, report: Report) -> Iterat
     for number, file in enumerate(files):
         try:
             yield submitter.submit(file.name, file)
-        except BadPicture as error:
+        except (BadPicture, Unreadable) as error:
             report.refused(file, str(error))
         except Unavailable as error:
             # What was sent before is safe, and is still worth following.

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from infra.admission import BadPicture, Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.clock import Clock, utc_now
 from infra.database.models import ApodState
@@ -27,7 +28,7 @@ from producers.apod.v1 import ApodV1
 from producers.apod.v2 import ApodV2
 from producers.apod.web import AddressRefused, Web, WebPolicy
 from producers.ledger import Claim, Ledger, Verdict
-from producers.sniffing import BadPicture, Limits, sniff
+from producers.sniffing import sniff
 
 STILL_EXPECTED = timedelta(days=7)
 """How long a day without an entry may still get one: the service has lagged by hours, and once

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.clock import Clock, utc_now
 from infra.eventlog.clients import EventLog, KafkaEventLog
 from infra.eventlog.topics import UPLOADS
 from infra.events.pictures import ClaimCheck, upload_event
 from infra.settings import Settings
-from producers.sniffing import Limits, sniff
+from producers.sniffing import sniff
 
 _LONGEST_NAME = 200
 """In characters; an operator's table shows less, and the schema takes up to 1000."""
@@ -49,7 +50,7 @@ class Submitter:
         Submitting the same bytes again is safe: they are recognised and not doubled twice.
 
         Raises:
-            NotAPicture, TooLarge: it would never be doubled; nothing was sent.
+            BadPicture, Unreadable: it would never be doubled; nothing was sent.
             BlobStoreUnavailable, EventLogUnavailable: try again later.
         """
         sniffed = sniff(content, self._limits)

@@ -8,10 +8,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard import words
 from dashboard.connections import database, submitter
 from dashboard.notices import explained
+from infra.admission import MEDIA_TYPES, BadPicture
 from infra.errors import Unavailable
 from infra.settings import settings
 from producers.following import Follower, Progress, Stage
-from producers.sniffing import MEDIA_TYPES, BadPicture
 
 FOLLOW_SECONDS = 1
 STEPS = {

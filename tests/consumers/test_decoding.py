@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from consumers.decoding import BadPicture, Limits, decode
+from consumers.decoding import decode
+from infra.admission import BadPicture, Limits
 from infra.events.reasons import Reason
 from tests.data import shared_data
 

@@ -15,13 +15,13 @@ from PIL import Image as Pillow
 from sqlalchemy import select
 
 from consumers.bookkeeping import Bookkeeper
-from consumers.decoding import Limits
 from consumers.doubling import DoublingPolicy
 from consumers.halt import Halt, HandedBack
 from consumers.pipeline import Journey, Pipeline, Policies, RetryPolicy
 from consumers.record import Record
 from consumers.status import Condition, Status
 from consumers.worker import Worker
+from infra.admission import Limits
 from infra.blobs import Blob, BlobStore, open_blob_store
 from infra.database.engine import Database
 from infra.database.models import (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from kafka import TopicPartition
@@ -93,7 +94,7 @@ def test_lag_is_what_the_group_has_not_committed(events: KafkaEventLog, settings
     upload(events)
     assert (at(settings, partition).committed, at(settings, partition).lag) == (0, 2)
     consumer = open_consumer(settings, UPLOADS, APOD)
-    taken = []
+    taken: list[Any] = []
     while not taken:
         taken = [record for batch in consumer.poll(500).values() for record in batch]
     place = TopicPartition(UPLOADS, partition)

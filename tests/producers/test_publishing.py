@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from infra.admission import Limits
 from infra.blobs import Blob, BlobStore
 from infra.database.engine import Database
 from infra.database.models import ApodState, Lane
@@ -14,7 +15,6 @@ from producers.apod.v2 import ApodV2
 from producers.apod.web import Web, WebPolicy
 from producers.ledger import Ledger, Verdict
 from producers.publishing import Publisher
-from producers.sniffing import Limits
 from tests.fixtures.apod_servers import ApodServer, Recorded, v1_placeholder, v2_entry
 from tests.producers.conftest import ListedEvents, SettableClock, picture
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.admission import BadPicture, Limits
 from infra.blobs import Blob, BlobStore, BlobStoreUnavailable
 from infra.clock import utc_now
 from infra.database.engine import Database
@@ -12,7 +13,6 @@ from infra.database.models import Delivery, Image, ImageState, Lane, Outcome
 from infra.events.pictures import ClaimCheck, read_submission, upload_id
 from infra.settings import Settings
 from producers.following import Follower, FollowTimeout, Stage
-from producers.sniffing import Limits, NotAPicture
 from producers.submitting import Receipt, Submitter, open_submitter, printable
 from tests.fixtures.brokers import LocalBroker
 from tests.producers.conftest import Configure, ListedEvents, picture, read_record, result
@@ -54,7 +54,7 @@ def test_the_same_bytes_are_the_same_upload(submitter: Submitter, tmp_path: Path
 def test_a_bad_file_sends_and_stores_nothing(
     submitter: Submitter, events: ListedEvents, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotAPicture):
+    with pytest.raises(BadPicture):
         submitter.submit("notes.txt", b"hello")
     assert events.sent == []
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
