@@ -252,14 +252,16 @@ def _lag(standing: Standing, samples: list[Lag]) -> None:
     if not waiting:
         st.caption("Kafka is away: as it was when last sampled.")
     rows = []
-    for topic, partition in sorted(waiting.keys() | sampled.keys()):
-        sample = sampled.get((topic, partition))
+    for place in sorted(waiting.keys() | sampled.keys()):
+        sample = sampled.get(place)
+        records = waiting.get(place, sample.records if sample else None)
         rows.append(
             {
-                "Topic": topic,
-                "Partition": partition,
-                "Records": waiting.get((topic, partition), sample.records if sample else None),
-                "Seconds behind": sample.seconds if sample else None,
+                "Topic": place[0],
+                "Partition": place[1],
+                "Records": records,
+                # Nothing waits now, whatever the last sample said.
+                "Seconds behind": 0.0 if records == 0 else sample and sample.seconds,
                 "Sampled": words.ago(sample.taken_at, standing.at) if sample else "never",
             }
         )
@@ -275,7 +277,9 @@ def _parts(standing: Standing) -> None:
     st.table(
         pd.DataFrame(
             {
-                "Part": [f"{ICONS[part.health]} {part.name}" for part in standing.parts],
+                "Part": [
+                    f"{ICONS[part.health]}\N{NO-BREAK SPACE}{part.name}" for part in standing.parts
+                ],
                 "Says": [part.says for part in standing.parts],
                 "Restarts": [part.restarts for part in standing.parts],
                 "Seen": [

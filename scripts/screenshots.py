@@ -1,0 +1,79 @@
+"""Takes the README's pictures of a running dashboard.
+
+    python scripts/screenshots.py http://127.0.0.1:8501 docs/images
+
+Needs Chromium, and a dashboard that has doubled something.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+WIDE = {"width": 1280, "height": 860}
+NARROW = {"width": 390, "height": 844}
+PATIENCE_MS = 60_000
+
+
+def main() -> None:
+    """Take them all."""
+    parser = argparse.ArgumentParser(description="Take the README's pictures.")
+    parser.add_argument("address", help="of the dashboard, such as http://127.0.0.1:8501")
+    parser.add_argument("folder", type=Path, help="to put the pictures in")
+    wanted = parser.parse_args()
+    wanted.folder.mkdir(parents=True, exist_ok=True)
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if chromium is None:
+        sys.exit("Chromium is not installed: apt-get install chromium")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        take(browser, wanted.address.rstrip("/"), wanted.folder)
+        browser.close()
+
+
+def take(browser: Browser, address: str, folder: Path) -> None:
+    """One picture of each page, one in the other theme, one as a phone shows it."""
+    for name, path, scheme, size in (
+        ("now", "/", "light", WIDE),
+        ("now-dark", "/", "dark", WIDE),
+        ("pictures", "/pictures", "light", WIDE),
+        ("submit", "/submit", "light", WIDE),
+        ("now-phone", "/", "light", NARROW),
+    ):
+        page = open_page(browser, address + path, scheme, size)
+        shoot(page, folder / f"{name}.png")
+    page = open_page(browser, f"{address}/pictures?state=done", "dark", WIDE)
+    page.locator('[data-testid="stPageLink"] a').first.click()
+    for side in ("before", "after"):
+        picture = page.locator(f".layer.{side} img")
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
+    shoot(page, folder / "picture.png")
+
+
+def open_page(browser: Browser, address: str, scheme: str, size: dict[str, int]) -> Page:
+    """Open a page and wait until its script has ended."""
+    page = browser.new_page(
+        viewport={"width": size["width"], "height": size["height"]},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    return page
+
+
+def shoot(page: Page, file: Path) -> None:
+    """Keep what the window shows, once it has stopped moving."""
+    expect(page.locator('[data-test-script-state="running"]')).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1_500)  # charts fade in
+    page.screenshot(path=str(file))
+    page.close()
+    print(file)  # noqa: T201  (it is a script)
+
+
+if __name__ == "__main__":
+    main()
