@@ -13,7 +13,7 @@ _COLUMNS = ("partition", "accepted", "done", "dupl.", "skipped", "dead", "flight
 
 def table(books: Books) -> Table:
     """One row for each partition, and the total."""
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_footer=True)
     for name, footer in zip(_COLUMNS, ("all", *_row(books.total)), strict=True):
         justify: Literal["left", "right"] = "right" if drawn.columns else "left"
         drawn.add_column(name, footer=footer, justify=justify, no_wrap=not drawn.columns)

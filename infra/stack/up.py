@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -139,10 +140,11 @@ class Stack:
 
     def _welcome(self) -> None:
         address = f"http://127.0.0.1:{self._settings.dashboard_port}"
+        doublet = _how_to_call_us()
         self._console.print(
             f"\n[bold]Doublet is up.[/bold]  Look at [link={address}]{address}[/link]\n"
-            f"  hand in a picture:    doublet submit picture.jpg\n"
-            f"  everything in order?  doublet status\n"
+            f"  hand in a picture:    {doublet} submit picture.jpg\n"
+            f"  everything in order?  {doublet} status\n"
             f"  logs are in           {self._settings.doublet_home / 'log'}\n"
             f"  stop it all           Ctrl-C\n"
         )
@@ -187,6 +189,15 @@ class Stack:
 
     def _ask_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stop.set()
+
+
+def _how_to_call_us() -> str:
+    """The console script as this person's shell would find it."""
+    script = Path(sys.executable).parent / "doublet"
+    on_path = shutil.which("doublet")
+    if on_path and Path(on_path).samefile(script):
+        return "doublet"
+    return os.path.relpath(script)
 
 
 @contextmanager
