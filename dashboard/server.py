@@ -19,8 +19,6 @@ from infra.settings import MEBIBYTE, Settings, settings
 log = logging.getLogger(__name__)
 
 _ROOM = Path(__file__).parent
-_UPLOAD_ROOM = 1
-"""Mebibytes that an upload may be over the limit: it is refused with our line, not Streamlit's."""
 
 
 def serve() -> None:
@@ -34,7 +32,7 @@ def _config(current: Settings) -> dict[str, Any]:
         "server.address": "127.0.0.1",
         "server.port": current.dashboard_port,
         "server.headless": True,
-        "server.maxUploadSize": current.max_picture_bytes // MEBIBYTE + _UPLOAD_ROOM,
+        "server.maxUploadSize": max(1, current.max_picture_bytes // MEBIBYTE),
         # Nobody edits the sources of a running dashboard.
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,

@@ -69,6 +69,7 @@ class Comparison {
       image.dataset.shows = "overview"
     }
     this.stage.style.aspectRatio = `${data.after.width} / ${data.after.height}`
+    this.stage.style.setProperty("--shape", data.after.width / data.after.height)
     if (!same) {
       this.failure.hidden = true
       this.fit()

@@ -25,7 +25,8 @@ from infra.clock import utc_now
 from infra.database.models import ImageState, Lane
 from infra.settings import settings
 
-PER_PAGE = 24  # fills rows of 2, 3, 4 and 6 cards
+COLUMNS = 6  # of cards on a wide screen; two on a phone
+PER_PAGE = 24  # fills rows of 6, 4, 3 and 2 cards
 FOLLOW_SECONDS = 2  # how often the page of a picture in flight asks again
 THIS_PAGE = "views/pictures.py"
 
@@ -70,7 +71,7 @@ def listing() -> None:
         lines = pictures(session, which, offset=(number - 1) * PER_PAGE, limit=PER_PAGE)
     with cards:
         st.caption(words.plural(total, "picture"))
-        with st.grid("auto", min_column_width=210, gap="small"):
+        with st.grid(COLUMNS, min_column_width=150, gap="small"):
             for line in lines:
                 _card(line)
 

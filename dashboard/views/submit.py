@@ -44,8 +44,7 @@ def page() -> None:
 def _limits() -> str:
     limits = settings()
     return (
-        f"{', '.join(MEDIA_TYPES)}, up to {words.size(limits.max_picture_bytes)}, "
-        f"{limits.max_picture_pixels / 1e6:,.0f} megapixels and "
+        f"{', '.join(MEDIA_TYPES)}, up to {limits.max_picture_pixels / 1e6:,.0f} megapixels and "
         f"{limits.max_picture_side:,} pixels a side."
     )
 
@@ -103,8 +102,8 @@ def _look(handed_in: dict[str, Progress | Refused]) -> None:
 
 
 def _refused(file: Refused) -> None:
-    st.markdown(f"**{words.literal(file.name)}** :red-badge[:material/block: not taken]")
-    st.caption(words.literal(file.why))
+    why = words.literal(file.why)
+    st.markdown(f":red-badge[:material/block: not taken] **{words.literal(file.name)}**: {why}")
 
 
 def _progress(progress: Progress) -> None:
@@ -116,8 +115,9 @@ def _progress(progress: Progress) -> None:
     elif stage.doubled:
         st.progress(1.0, f"**{name}**: {progress}")
     else:
-        st.markdown(f"**{name}** :red-badge[:material/dangerous: {stage.value}]")
-        st.caption(words.literal(f"{words.plain(progress.reason or '')}: {progress.detail or ''}"))
+        reasons = filter(None, (words.plain(progress.reason or ""), progress.detail))
+        why = words.literal(": ".join(reasons))
+        st.markdown(f":red-badge[:material/dangerous: {stage.value}] **{name}**: {why}")
     if progress.image_id is not None:
         st.page_link(
             "views/pictures.py",

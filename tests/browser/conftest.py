@@ -91,7 +91,7 @@ def _running(home: Path, *, rows: bool) -> Iterator[RunningDashboard]:
     database = Database(f"sqlite:///{home / 'doublet.sqlite'}")
     upgrade(database)
     if rows:
-        seed(database, open_blob_store((home / "blobs").as_uri()), datetime.now(UTC))
+        seed(database, open_blob_store((home / "blobs").as_uri()), datetime.now(UTC), side=300)
     database.close()
     running = RunningDashboard(home)
     try:

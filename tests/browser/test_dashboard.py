@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
+from infra.database.engine import Database
+from infra.database.migrate import upgrade
+from infra.database.models import Part, PartState
 from tests.browser.conftest import RunningDashboard
 from tests.browser.pages import window
 from tests.dashboard.seeding import encoded, starfield
@@ -165,6 +168,8 @@ def test_a_file_is_kept_for_another_try_while_kafka_is_away(
 
 
 def test_the_dashboard_ends_quickly_while_somebody_looks(browser: Browser, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'doublet.sqlite'}")
+    upgrade(database)
     running = RunningDashboard(tmp_path)
     running.wait()
     with window(browser, running.address, 1440, "light") as view:
@@ -175,3 +180,6 @@ def test_the_dashboard_ends_quickly_while_somebody_looks(browser: Browser, tmp_p
         ended = time.monotonic() - asked
     assert running.process.returncode in (0, -signal.SIGTERM), running.log.read_text()
     assert ended < 10, f"{ended:.1f} s"
+    with database.reading() as session:
+        assert session.get_one(Part, "dashboard").state is PartState.STOPPED
+    database.close()

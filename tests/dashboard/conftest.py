@@ -66,13 +66,11 @@ def open_page() -> OpenPage:
 
     def run(page: str = "now", **query: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=30)
-        # The first run registers the pages, whichever is wanted.
-        app.run()
-        for name, value in query.items():
-            app.query_params[name] = value
+        app.run()  # the first run registers the pages, and shows the page Now
         if page != "now":
-            app.switch_page(f"views/{page}.py")
-        app.run()
+            for name, value in query.items():
+                app.query_params[name] = value
+            app.switch_page(f"views/{page}.py").run()
         assert not app.exception, app.exception[0].message
         return app
 

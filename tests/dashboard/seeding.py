@@ -80,7 +80,7 @@ class Seed:
 
 
 def seed(
-    database: Database, blobs: BlobStore, now: datetime, *, done: int = 8, side: int = 160
+    database: Database, blobs: BlobStore, now: datetime, *, done: int = 8, side: int = 48
 ) -> Seed:
     """Fill both: so many pictures done within the last hour, and one in each other state.
 
