@@ -244,7 +244,7 @@ def _follow(image_id: int) -> None:
         line = found.line
         tries = words.plural(line.attempts, "attempt")
         if line.state is ImageState.RETRYING:
-            because = f" because {found.detail}" if found.detail else ""
+            because = f" because {words.literal(found.detail)}" if found.detail else ""
             st.warning(f"It is tried again{because} ({tries} so far).", icon=":material/replay:")
         else:
             st.info(f"It is being worked at ({tries} so far).", icon=":material/autorenew:")
@@ -253,11 +253,11 @@ def _follow(image_id: int) -> None:
 def _ended(found: Picture) -> None:
     line, letter = found.line, found.dead_letter
     why = words.plain(line.reason) if line.reason else "no reason is known"
-    detail = f" {found.detail}" if found.detail else ""
+    detail = words.literal(found.detail or "")
     if line.state is ImageState.SKIPPED:
-        st.info(detail or " ", title=f"Skipped: {why}", icon=":material/skip_next:")
+        st.info(detail, title=f"Skipped: {why}", icon=":material/skip_next:")
         return
-    st.error(detail or " ", title=f"Not doubled: {why}", icon=":material/dangerous:")
+    st.error(detail, title=f"Not doubled: {why}", icon=":material/dangerous:")
     if letter:
         _table(
             {
