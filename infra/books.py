@@ -7,10 +7,11 @@ are zero, or something is wrong.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import BigInteger, Select, String, case, column, func, select, values
 from sqlalchemy.orm import Session
 
 from infra.database.models import Delivery, Outcome
@@ -66,39 +67,76 @@ class Books:
         return sum(self.partitions.values(), Account())
 
 
-def read_books(session: Session, offsets: Iterable[PartitionOffsets]) -> Books:
-    """Draw up the books from Kafka's offsets and the database alone.
+def read_books(session: Session, offsets: Sequence[PartitionOffsets]) -> Books:
+    """Draw up the books from Kafka's offsets and the database alone, with one query.
 
     Read the offsets first and open the session afterwards: a record that is settled in between
     is then in flight or settled, never missing.
     """
-    return Books({(at.topic, at.partition): _account(session, at) for at in offsets})
+    if not offsets:
+        return Books({})
+    settled = Counter[tuple[str, int, Place, Outcome]]()
+    for topic, partition, place, outcome, count in session.execute(_counts(offsets)):
+        settled[topic, partition, Place(place), outcome] = count
+    return Books({(at.topic, at.partition): _account(at, settled) for at in offsets})
 
 
-def _account(session: Session, at: PartitionOffsets) -> Account:
-    outcomes = _outcomes(session, at, Delivery.offset < at.end)
-    settled = sum(outcomes.values())
-    below_committed = sum(_outcomes(session, at, Delivery.offset < at.committed).values())
-    missing = at.committed - below_committed
+class Place(StrEnum):
+    """Where in its partition a record lies."""
+
+    COMMITTED = "committed"
+    """Below the group's committed offset."""
+    AHEAD = "ahead"
+    """Between there and the end."""
+    BEYOND = "beyond"
+    """At the end or behind it, where Kafka has nothing."""
+
+
+def _account(at: PartitionOffsets, settled: Counter[tuple[str, int, Place, Outcome]]) -> Account:
+    def count(*places: Place, outcomes: Iterable[Outcome] = Outcome) -> int:
+        return sum(
+            settled[at.topic, at.partition, place, outcome]
+            for place in places
+            for outcome in outcomes
+        )
+
+    def ended(outcome: Outcome) -> int:
+        return count(Place.COMMITTED, Place.AHEAD, outcomes=[outcome])
+
+    missing = at.committed - count(Place.COMMITTED)
     return Account(
         accepted=at.end,
-        done=outcomes[Outcome.DONE],
-        duplicate=outcomes[Outcome.DUPLICATE],
-        skipped=outcomes[Outcome.SKIPPED],
-        dead=outcomes[Outcome.DEAD],
-        in_flight=at.end - settled - missing,
+        done=ended(Outcome.DONE),
+        duplicate=ended(Outcome.DUPLICATE),
+        skipped=ended(Outcome.SKIPPED),
+        dead=ended(Outcome.DEAD),
+        in_flight=at.end - count(Place.COMMITTED, Place.AHEAD) - missing,
         missing=missing,
-        unknown_to_kafka=sum(_outcomes(session, at, Delivery.offset >= at.end).values()),
+        unknown_to_kafka=count(Place.BEYOND),
     )
 
 
-def _outcomes(
-    session: Session, at: PartitionOffsets, which: ColumnElement[bool]
-) -> Counter[Outcome]:
-    rows = session.execute(
-        select(Delivery.outcome, func.count())
-        .where(Delivery.topic == at.topic, Delivery.partition == at.partition)
-        .where(Delivery.outcome.is_not(None), which)
-        .group_by(Delivery.outcome)
+def _counts(offsets: Sequence[PartitionOffsets]) -> Select[str, int, str, Outcome, int]:
+    """How many deliveries ended how, by partition and place."""
+    at = (
+        values(
+            column("topic", String),
+            column("partition", BigInteger),
+            column("committed", BigInteger),
+            column("ending", BigInteger),
+            name="at",
+        )
+        .data([(it.topic, it.partition, it.committed, it.end) for it in offsets])
+        .cte("at")
     )
-    return Counter({outcome: count for outcome, count in rows if outcome is not None})
+    place = case(
+        (Delivery.offset >= at.c.ending, Place.BEYOND.value),
+        (Delivery.offset < at.c.committed, Place.COMMITTED.value),
+        else_=Place.AHEAD.value,
+    )
+    return (
+        select(Delivery.topic, Delivery.partition, place, Delivery.outcome, func.count())
+        .join(at, (Delivery.topic == at.c.topic) & (Delivery.partition == at.c.partition))
+        .where(Delivery.outcome.is_not(None))
+        .group_by(Delivery.topic, Delivery.partition, place, Delivery.outcome)
+    )

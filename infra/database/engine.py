@@ -83,7 +83,8 @@ def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
             raise TablesMissing("the database has no tables: run `doublet db upgrade`") from error
         if isinstance(error, ProgrammingError):
             raise  # a statement that is wrong is our own fault
-        raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+        first_line = str(error.orig).partition("\n")[0]
+        raise DatabaseUnavailable(f"the database does not answer: {first_line}") from error
 
 
 def _names_no_table(error: DBAPIError) -> bool:
