@@ -18,6 +18,7 @@ from infra.blobs import Blob
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Outcome, Result
+from infra.errors import Unavailable
 from infra.events.pictures import Submission
 from infra.events.reasons import Reason
 from serving.model_server import ServedModel
@@ -40,7 +41,10 @@ class Failure:
     reason: Reason
     stage: str
     detail: str
-    attempts: int
+
+
+class AnotherKafka(Unavailable):
+    """Kafka and the database do not belong together: an operator must act, nothing is written."""
 
 
 class Bookkeeper:
@@ -54,22 +58,43 @@ class Bookkeeper:
         self._database = database
         self._clock = clock
 
-    def open_delivery(self, record: Record) -> Delivery:
-        """Note that a record arrived; answers its row, settled if it came before."""
-        with self._database.transaction() as session:
-            delivery = _delivery(session, record)
-            if delivery is None:
-                delivery = Delivery(
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    received_at=self._clock(),
-                )
-                session.add(delivery)
-        return delivery
+    def open_delivery(self, record: Record) -> Outcome | None:
+        """Note that a record arrived; answers its outcome if it was settled before.
 
-    def open_image(self, record: Record, submission: Submission) -> Image:
-        """Find or make the picture's row, and link the delivery to it."""
+        Raises:
+            AnotherKafka: the database knows a different record at this address.
+        """
+        with self._database.transaction() as session:
+            known = session.get(Delivery, record.address)
+            if known is None:
+                known = self._insert_delivery(session, record)
+            if known.sent_at != record.sent_at:
+                raise AnotherKafka(
+                    f"{record} was sent at {record.sent_at}, and the database knows one of "
+                    f"{known.sent_at} there: it belongs to another Kafka; give each its own "
+                    "DATABASE_URL"
+                )
+            return known.outcome
+
+    def begin_attempt(self, record: Record, most: int) -> int | None:
+        """Count an attempt before it starts, and answer its number; None when all are used up."""
+        with self._database.transaction() as session:
+            delivery = _locked(session, record)
+            if delivery.attempts >= most:
+                return None
+            delivery.attempts += 1
+            return delivery.attempts
+
+    def give_back_attempt(self, record: Record) -> None:
+        """Undo an attempt that was broken off through no fault of the picture."""
+        with self._database.transaction() as session:
+            delivery = _locked(session, record)
+            if delivery.outcome is None:
+                delivery.attempts -= 1
+                self._show_attempts(session, delivery)
+
+    def open_image(self, record: Record, submission: Submission) -> int:
+        """Find or make the picture's row, link the delivery to it, and answer its id."""
         with self._database.transaction() as session:
             image = session.scalar(_by_event(submission))
             if image is None:
@@ -79,40 +104,21 @@ class Bookkeeper:
                         session.add(image)
                 except IntegrityError:  # another consumer was quicker
                     image = session.scalars(_by_event(submission)).one()
-            _require_delivery(session, record).image_id = image.id
-        return image
+            _locked(session, record).image_id = image.id
+            return image.id
 
     def has_result(self, image_id: int, served: ServedModel) -> bool:
         """Whether this version has doubled the picture already."""
         with self._database.reading() as session:
             return session.scalar(_result_of(image_id, served)) is not None
 
-    def begin_attempt(self, image_id: int, blob: Blob, length: int, most: int) -> int | None:
-        """Count an attempt before it starts, and answer its number; None when all are used up.
-
-        A picture that ended before and is handed in again starts to count anew.
-        """
+    def note_work(self, record: Record, image_id: int, blob: Blob, length: int) -> None:
+        """Show that an attempt at the picture is under way, and at which bytes."""
         with self._database.transaction() as session:
             image = session.get_one(Image, image_id)
-            if image.settled_at is not None:
-                image.attempts, image.settled_at = 0, None
-            image.state = ImageState.WORKING
-            image.reason = image.detail = None
-            image.sha256, image.bytes = blob.sha256, length
-            if image.attempts >= most:
-                return None
-            image.attempts += 1
-            return image.attempts
-
-    def attempts(self, image_id: int) -> int:
-        """How many attempts were begun."""
-        with self._database.reading() as session:
-            return session.get_one(Image, image_id).attempts
-
-    def give_back_attempt(self, image_id: int) -> None:
-        """Undo an attempt that was broken off through no fault of the picture."""
-        with self._database.transaction() as session:
-            session.get_one(Image, image_id).attempts -= 1
+            image.state, image.reason, image.detail = ImageState.WORKING, None, None
+            image.sha256, image.bytes, image.settled_at = blob.sha256, length, None
+            self._show_attempts(session, _locked(session, record))
 
     def note_retry(self, image_id: int, detail: str) -> None:
         """Show that an attempt failed and another one follows."""
@@ -125,6 +131,7 @@ class Bookkeeper:
         with self._database.transaction() as session:
             image = session.get_one(Image, image_id)
             image.width, image.height = picture.width, picture.height
+            image.media_type = picture.media_type
             image.notes = "; ".join(picture.notes) or None
 
     def settle_done(
@@ -135,53 +142,47 @@ class Bookkeeper:
         stored: StoredResult,
         timings: Timings,
     ) -> Outcome:
-        """Write the result; it is a duplicate if another consumer wrote one in the meantime."""
+        """Write the result; a duplicate if another consumer wrote one in the meantime."""
         with self._database.transaction() as session:
+            delivery = _locked(session, record)
+            if delivery.outcome is not None:
+                return delivery.outcome
             outcome = Outcome.DONE
             try:
                 with session.begin_nested():
                     session.add(self._result(image_id, served, stored, timings))
             except IntegrityError:
                 outcome = Outcome.DUPLICATE
-            self._end_image(session, image_id, ImageState.DONE)
-            self._end_delivery(session, record, outcome)
-        return outcome
+            self._end_image(session, delivery, ImageState.DONE)
+            self._end_delivery(delivery, outcome)
+            return outcome
 
-    def settle_duplicate(self, record: Record, image_id: int) -> None:
+    def settle_duplicate(self, record: Record) -> None:
         """The picture has a result of this version already."""
         with self._database.transaction() as session:
-            image = session.get_one(Image, image_id)
-            if image.state is not ImageState.DONE:
-                self._end_image(session, image_id, ImageState.DONE)
-            self._end_delivery(session, record, Outcome.DUPLICATE)
+            delivery = _locked(session, record)
+            if delivery.outcome is None:
+                self._end_image(session, delivery, ImageState.DONE)
+                self._end_delivery(delivery, Outcome.DUPLICATE)
 
-    def settle_dead(self, record: Record, image_id: int | None, failure: Failure) -> None:
-        """The record was put aside; its bytes are on the dead-letter topic already."""
+    def settle_dead(self, record: Record, failure: Failure) -> None:
+        """The record was put aside; its bytes are on the dead-letter topic already.
+
+        A picture that has a result keeps it: only this record of it is dead.
+        """
         with self._database.transaction() as session:
-            if image_id is not None:
-                self._end_image(session, image_id, ImageState.DEAD, failure.reason, failure.detail)
-            self._end_delivery(session, record, Outcome.DEAD, failure.reason)
-            now = self._clock()
-            session.add(
-                DeadLetter(
-                    image_id=image_id,
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    key=record.key,
-                    reason=failure.reason,
-                    stage=failure.stage,
-                    detail=failure.detail,
-                    attempts=failure.attempts,
-                    first_failed_at=now,
-                    last_failed_at=now,
-                )
-            )
+            delivery = _locked(session, record)
+            if delivery.outcome is not None:
+                return
+            if not _has_result(session, delivery.image_id):
+                self._end_image(session, delivery, ImageState.DEAD, failure.reason, failure.detail)
+            self._end_delivery(delivery, Outcome.DEAD, failure.reason)
+            session.add(self._dead_letter(record, delivery, failure))
 
     def read_end(self, record: Record) -> tuple[Delivery, Image | None, Result | None]:
         """How a settled record ended, for telling others."""
         with self._database.reading() as session:
-            delivery = _require_delivery(session, record)
+            delivery = session.get_one(Delivery, record.address)
             if delivery.image_id is None:
                 return delivery, None, None
             image = session.get_one(Image, delivery.image_id)
@@ -221,32 +222,71 @@ class Bookkeeper:
             stored_at=self._clock(),
         )
 
+    def _dead_letter(self, record: Record, delivery: Delivery, failure: Failure) -> DeadLetter:
+        now = self._clock()
+        return DeadLetter(
+            image_id=delivery.image_id,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            reason=failure.reason,
+            stage=failure.stage,
+            detail=failure.detail,
+            attempts=delivery.attempts,
+            first_failed_at=now,
+            last_failed_at=now,
+        )
+
+    def _insert_delivery(self, session: Session, record: Record) -> Delivery:
+        delivery = Delivery(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            attempts=0,
+            sent_at=record.sent_at,
+            received_at=self._clock(),
+        )
+        try:
+            with session.begin_nested():
+                session.add(delivery)
+        except IntegrityError:  # another consumer was quicker
+            return session.get_one(Delivery, record.address)
+        return delivery
+
+    def _show_attempts(self, session: Session, delivery: Delivery) -> None:
+        if delivery.image_id is not None:
+            session.get_one(Image, delivery.image_id).attempts = delivery.attempts
+
     def _end_image(
         self,
         session: Session,
-        image_id: int,
+        delivery: Delivery,
         state: ImageState,
         reason: Reason | None = None,
         detail: str | None = None,
     ) -> None:
-        image = session.get_one(Image, image_id)
-        image.state, image.reason, image.detail = state, reason, detail
-        image.settled_at = self._clock()
+        if delivery.image_id is not None:
+            image = session.get_one(Image, delivery.image_id)
+            image.state, image.reason, image.detail = state, reason, detail
+            image.settled_at = self._clock()
 
     def _end_delivery(
-        self, session: Session, record: Record, outcome: Outcome, reason: Reason | None = None
+        self, delivery: Delivery, outcome: Outcome, reason: Reason | None = None
     ) -> None:
-        delivery = _require_delivery(session, record)
         delivery.outcome, delivery.reason = outcome, reason
         delivery.settled_at = self._clock()
 
 
-def _delivery(session: Session, record: Record) -> Delivery | None:
-    return session.get(Delivery, (record.topic, record.partition, record.offset))
+def _locked(session: Session, record: Record) -> Delivery:
+    """The record's row, ours until the transaction ends: another consumer may have it as well."""
+    return session.get_one(Delivery, record.address, with_for_update=True)
 
 
-def _require_delivery(session: Session, record: Record) -> Delivery:
-    return session.get_one(Delivery, (record.topic, record.partition, record.offset))
+def _has_result(session: Session, image_id: int | None) -> bool:
+    if image_id is None:
+        return False
+    return session.scalar(select(Result.id).where(Result.image_id == image_id).limit(1)) is not None
 
 
 def _by_event(submission: Submission) -> Select[Image]:

@@ -48,9 +48,7 @@ class Canvas(AbstractContextManager["Canvas"]):
         self._row = 0
         self._stack = ExitStack()
         channels = (1 if picture.grey else _RGB) + (self._alpha is not None)
-        # A colour profile does not fit a picture without colour.
-        profile = None if picture.grey else picture.icc_profile
-        self._png = self._open(self._file, channels, profile)
+        self._png = self._open(self._file, channels, picture.icc_profile)
         self._spread_png = self._open(self._spread_file, 1) if self._spread_file else None
 
     def append(self, doubled: Pixels, spread: Pixels | None) -> None:

@@ -1,11 +1,16 @@
 """Records put aside: key, value and headers untouched, and why, beside them."""
 
+import base64
+import json
+from dataclasses import dataclass
 from datetime import datetime
 
 from consumers.bookkeeping import Failure
 from consumers.record import Record
-from infra.eventlog.clients import EventLog
+from infra.blobs import BlobStore
+from infra.eventlog.clients import EventLog, EventTooLarge
 from infra.eventlog.topics import DEAD_LETTERS
+from infra.events.envelope import Headers
 
 PREFIX = "doublet-error-"
 """Headers of ours begin so; everything else is the sender's."""
@@ -14,18 +19,48 @@ _DETAIL_LIMIT = 1000
 """Characters of detail in a header: room is kept for the largest event itself."""
 
 
-def bury(events: EventLog, record: Record, failure: Failure, failed_at: datetime) -> None:
-    """Put a record on the dead-letter topic; returns once Kafka has acknowledged it.
+@dataclass(frozen=True)
+class Undertaker:
+    """Puts records on the dead-letter topic, whatever they are."""
 
-    Raises:
-        EventLogUnavailable: it is not safely stored; the record must not be committed.
-    """
+    events: EventLog
+    blobs: BlobStore
+
+    def bury(self, record: Record, failure: Failure, attempts: int, failed_at: datetime) -> None:
+        """Put a record aside; returns once Kafka has acknowledged it.
+
+        A record that is too large for the topic (compressed, it passed) is stored as a blob, and
+        the letter refers to it.
+
+        Raises:
+            Unavailable: it is not safely stored; the record must not be committed.
+        """
+        facts = _facts(record, failure, attempts, failed_at)
+        senders = [
+            (name, value or b"") for name, value in record.headers if not name.startswith(PREFIX)
+        ]
+        try:
+            self._send(record.key, record.value, senders, facts)
+        except EventTooLarge:
+            blob = self.blobs.put(_as_json(record))
+            self._send(None, b"", [], facts | {"record": blob.reference})
+
+    def _send(
+        self, key: bytes | None, value: bytes | None, senders: Headers, facts: dict[str, str]
+    ) -> None:
+        # kafka-python sends no record without both key and value.
+        content = b"" if key is None and value is None else value
+        ours = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in facts.items()]
+        self.events.send(DEAD_LETTERS, key, content, senders + ours)
+
+
+def _facts(record: Record, failure: Failure, attempts: int, failed_at: datetime) -> dict[str, str]:
     moment = failed_at.isoformat()
     facts = {
         "reason": failure.reason.value,
         "stage": failure.stage,
         "detail": failure.detail[:_DETAIL_LIMIT],
-        "attempts": str(failure.attempts),
+        "attempts": str(attempts),
         "replays": _earlier(record, "replays") or "0",
         "topic": record.topic,
         "partition": str(record.partition),
@@ -33,14 +68,25 @@ def bury(events: EventLog, record: Record, failure: Failure, failed_at: datetime
         "first-failed-at": _earlier(record, "first-failed-at") or moment,
         "last-failed-at": moment,
     }
-    senders = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
-    ours = [(PREFIX + name, text.encode()) for name, text in facts.items()]
-    events.send(DEAD_LETTERS, record.key, record.value, senders + ours)
+    # A header without a value cannot be sent on; it is sent empty, and named here.
+    without_value = [name for name, value in record.headers if value is None]
+    return facts | ({"null-headers": ",".join(without_value)} if without_value else {})
 
 
 def _earlier(record: Record, fact: str) -> str | None:
     """What an earlier burial of the same record said: a replay carries it along."""
     for name, value in record.headers:
-        if name == PREFIX + fact:
+        if name == PREFIX + fact and value is not None:
             return value.decode("utf-8", "replace")
     return None
+
+
+def _as_json(record: Record) -> bytes:
+    """Key, value and headers in base64."""
+
+    def text(content: bytes | None) -> str | None:
+        return None if content is None else base64.b64encode(content).decode()
+
+    headers = [[name, text(value)] for name, value in record.headers]
+    whole = {"key": text(record.key), "value": text(record.value), "headers": headers}
+    return json.dumps(whole).encode()

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from consumers import colour
 from consumers.picture import Picture
 from infra.admission import MEDIA_TYPES, BadPicture, Limits, not_admitted
 from infra.events.reasons import Reason
@@ -34,10 +35,23 @@ _BROKEN_FILE = (
 """What Pillow's decoders raise at bytes that are not what the header promised."""
 
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
+_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_OTHER_SPACES = frozenset({"CMYK", "YCbCr", "LAB", "HSV"})
 _UNBOUNDED_MODES = frozenset({"I", "F"})
 _TIFF_BITS_PER_SAMPLE = 258
 _PNG_BIT_DEPTH = 24
 """Where a PNG's header states its bits per channel (PNG specification, 11.2.1)."""
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each orientation upright (EXIF 3.0, 4.6.5.1)."""
 _EIGHT_BITS = 8
 _SIXTEEN_TO_EIGHT = 257.0
 """65535 / 255: white stays white."""
@@ -59,51 +73,70 @@ def decode(content: bytes, limits: Limits) -> Picture:
 
 
 def _picture(image: Image.Image, content: bytes) -> Picture:
-    frames = getattr(image, "n_frames", 1)
-    notes = [f"first of {frames} frames"] if frames > 1 and image.format != "MPO" else []
     if image.mode in _UNBOUNDED_MODES:
         raise BadPicture(Reason.UNSUPPORTED_FORMAT, "32-bit samples have no white to scale by")
-    if _is_deep(image, content):
-        notes.append("16 bits a channel reduced to 8")
     profile = image.info.get("icc_profile") or None
+    notes = [*_frame_notes(image), *_depth_notes(image, content)]
+    orientation = _orientation(image)
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    if upright is not image and upright.getexif().get(0x0112) != image.getexif().get(0x0112):
-        notes.append("turned upright")
+    upright, turned = _upright(image, orientation)
+    notes += turned
     if upright.mode in _DEEP_MODES:
         upright = _to_eight_bits(upright)
-    if upright.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
-        notes.append(f"{upright.mode} converted to sRGB")
-        upright, profile = _to_srgb(upright, profile), None
-    return _split(upright, profile, notes)
-
-
-def _split(image: Image.Image, profile: bytes | None, notes: list[str]) -> Picture:
+    if upright.mode in _OTHER_SPACES:
+        upright, profile, note = colour.to_rgb(upright, profile)
+        notes.append(note)
+    grey = upright.mode in _GREY_MODES
+    profile, dropped = colour.keepable(profile, grey)
+    notes += [dropped] if dropped else []
     alpha = None
-    grey = image.mode in {"1", "L", "LA", "La"}
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
-    pixels = np.asarray(image.convert("RGB"))
-    return Picture(pixels, grey, alpha, profile, tuple(notes))
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        alpha = np.asarray(upright.getchannel("A"))
+    return Picture(
+        pixels=np.asarray(upright.convert("RGB")),
+        # A phone's JPEG may carry a second picture; Pillow then calls it MPO.
+        media_type=MEDIA_TYPES.get(image.format or "", MEDIA_TYPES["JPEG"]),
+        grey=grey,
+        alpha=alpha,
+        icc_profile=profile,
+        notes=tuple(notes),
+    )
+
+
+def _frame_notes(image: Image.Image) -> list[str]:
+    frames = getattr(image, "n_frames", 1)
+    return [f"first of {frames} frames"] if frames > 1 and image.format != "MPO" else []
+
+
+def _depth_notes(image: Image.Image, content: bytes) -> list[str]:
+    return ["16 bits a channel reduced to 8"] if _is_deep(image, content) else []
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """As the EXIF says; None where that is broken. Asked before Pillow turns a TIFF by itself."""
+    try:
+        orientation: int = image.getexif().get(_ORIENTATION, 1)
+    except _BROKEN_FILE:
+        return None
+    return orientation
+
+
+def _upright(image: Image.Image, orientation: int | None) -> tuple[Image.Image, list[str]]:
+    """Turned, and a note; of a broken EXIF, only that."""
+    if orientation is None:
+        return image, ["broken EXIF ignored"]
+    turn = _TURNS.get(orientation)
+    if turn is None:
+        return image, []
+    # Pillow has turned a TIFF while it loaded it.
+    turned = image if image.format == "TIFF" else image.transpose(turn)
+    return turned, ["turned upright"]
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     samples = np.asarray(image, dtype=np.float32) / _SIXTEEN_TO_EIGHT
     return Image.fromarray(np.rint(samples).astype(np.uint8))
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile and image.mode == "CMYK":
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-        except ImageCms.PyCMSError:
-            return image.convert("RGB")  # a broken profile: the plain conversion is what is left
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
 
 
 def _is_deep(image: Image.Image, content: bytes) -> bool:

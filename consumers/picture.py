@@ -14,6 +14,8 @@ class Picture:
 
     pixels: Pixels
     """uint8 ``[height, width, 3]``, in the picture's own RGB space."""
+    media_type: str
+    """Of the file that it was decoded from."""
     grey: bool = False
     """All three channels are the same; the result is written with one."""
     alpha: Pixels | None = None

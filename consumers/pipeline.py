@@ -1,7 +1,7 @@
 """A record's way through the consumer, from its arrival to its end in the books.
 
-1. The delivery is opened, and the picture's row with it.
-2. Its bytes are fetched and checked; an attempt is counted; it is decoded.
+1. The delivery is opened and an attempt counted, before anything of the record is looked at.
+2. The picture's row is opened; its bytes are fetched, checked and decoded.
 3. It is doubled, tile by tile, by one version of the model.
 4. Result and spread go into the blob store, then the end into the database, in one transaction.
 5. The end is announced on the results topic. Only then may the offset be committed.
@@ -12,21 +12,27 @@ is interrupted by an outage is resumed where it stood, and consumes no attempt.
 
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from consumers.bookkeeping import Bookkeeper, Failure, StoredResult
-from consumers.dead_letters import bury
+from consumers.canvas import DoubledPicture
+from consumers.dead_letters import Undertaker
 from consumers.decoding import decode
 from consumers.doubling import Doubler, DoublingPolicy
-from consumers.halt import Halt
+from consumers.halt import Halt, HandedBack
 from consumers.intake import fetch
+from consumers.picture import Picture
 from consumers.record import Record
 from consumers.timings import Timings
 from infra.admission import BadPicture, Limits
 from infra.blobs import Blob, BlobStore
 from infra.clock import Clock, utc_now
+from infra.database.engine import DatabaseUnavailable
+from infra.errors import Unavailable
 from infra.eventlog.clients import EventLog
 from infra.eventlog.topics import RESULTS
 from infra.events.envelope import BadEvent
@@ -34,7 +40,7 @@ from infra.events.pictures import Submission, read_submission
 from infra.events.reasons import Reason
 from infra.events.settled import settled_event
 from infra.settings import Settings
-from serving.errors import ModelMisbehaved, ModelRefused, VersionGone
+from serving.errors import ModelMisbehaved, ModelRefused, ModelServerSlow, VersionGone
 from serving.model_server import ModelServer, ServedModel
 
 log = logging.getLogger(__name__)
@@ -70,6 +76,14 @@ class Policies:
         )
 
 
+class ModelUnfit(Unavailable):
+    """What the server calls our model breaks the contract: an operator must act."""
+
+
+class NoScratchSpace(Unavailable):
+    """The disk for results in the making is full or away."""
+
+
 class Dead(Exception):
     """Ends a journey: the record can never be doubled."""
 
@@ -98,7 +112,7 @@ class Journey:
         self._pipeline = pipeline
         self._books = pipeline.books
         self._record = record
-        self._image_id: int | None = None
+        self._submission: Submission | None = None
         self._attempt: int | None = None
         self._failure: Failure | None = None
         self._buried = False
@@ -107,45 +121,48 @@ class Journey:
         """Bring the record to its end.
 
         Raises:
-            Unavailable: a part is away; run again later.
-            HandedBack: the consumer stops.
+            Unavailable: a part is away, and no attempt was consumed; run again later.
+            HandedBack: the consumer stops; likewise.
         """
-        delivery = self._books.open_delivery(self._record)
-        if delivery.outcome is None:
-            try:
-                if self._failure is None:
-                    self._double()
-            except Dead as end:
-                self._failure = end.failure
-            if self._failure is not None:
-                self._settle_dead(self._failure)
-        self._announce()
+        try:
+            if self._books.open_delivery(self._record) is None:
+                self._settle()
+            self._announce()
+        except (Unavailable, HandedBack):
+            self._give_back_attempt()
+            raise
 
-    def hand_back(self) -> None:
-        """Break off without an end: the record will be delivered again.
-
-        Raises:
-            DatabaseUnavailable: the attempt that was begun stays counted.
-        """
-        if self._attempt is not None and self._image_id is not None:
-            self._books.give_back_attempt(self._image_id)
+    def _settle(self) -> None:
+        try:
+            if self._failure is None:
+                self._begin_attempt()
+                self._double()
+        except Dead as end:
+            self._failure = end.failure
+        if self._failure is not None:
+            self._settle_dead(self._failure)
+        self._attempt = None
 
     def _double(self) -> None:
-        submission = self._read()
-        image_id = self._image_id = self._books.open_image(self._record, submission).id
+        submission = self._submission = self._read()
+        image_id = self._books.open_image(self._record, submission)
         blob, content = self._fetch(submission)
         while True:
-            served = self._pipeline.model.describe()
+            served = self._describe()
             if self._books.has_result(image_id, served):
-                self._books.settle_duplicate(self._record, image_id)
+                self._books.settle_duplicate(self._record)
                 return
-            attempt = self._begin_attempt(image_id, blob, len(content))
+            self._books.note_work(self._record, image_id, blob, len(content))
             try:
                 self._try(image_id, content, submission, served)
             except VersionGone:
-                continue  # a new version took over: the same attempt, with that one
+                # Another version took over: the same attempt, with that one.
+                self._pipeline.halt.rest(self._pipeline.policies.retry.first_rest_s)
+            except ModelServerSlow as error:
+                self._describe()  # a server that is away consumes no attempt
+                self._rest_or_die(image_id, str(error))
             except ModelMisbehaved as error:
-                self._rest_or_die(image_id, attempt, str(error))
+                self._rest_or_die(image_id, str(error))
             else:
                 return
 
@@ -155,26 +172,17 @@ class Journey:
         pipeline = self._pipeline
         sent_at = submission.sent_at or self._record.sent_at
         timings = Timings(max(0.0, (pipeline.clock() - sent_at).total_seconds()))
-        with TemporaryDirectory(prefix="doublet-") as folder:
+        with timings.stage("decode"):
+            picture = self._decode(content)
+        self._books.note_picture(image_id, picture)
+        with _scratch_folder() as folder:
             try:
-                with timings.stage("decode"):
-                    picture = decode(content, pipeline.policies.limits)
-                self._books.note_picture(image_id, picture)
                 doubler = Doubler(pipeline.model, served, pipeline.policies.doubling)
-                doubled = doubler.double(picture, Path(folder), timings, pipeline.halt.check)
-            except BadPicture as error:
-                raise self._dead(error.reason, "decode", str(error)) from error
+                doubled = doubler.double(picture, folder, timings, pipeline.halt.check)
             except ModelRefused as error:
-                raise self._dead(Reason.MODEL_REFUSED, "model", str(error)) from error
+                raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
             with timings.stage("store"):
-                stored = StoredResult(
-                    doubled=doubled,
-                    blob=pipeline.blobs.put_file(doubled.file),
-                    length=doubled.file.stat().st_size,
-                    spread=pipeline.blobs.put_file(doubled.spread_file)
-                    if doubled.spread_file
-                    else None,
-                )
+                stored = self._store(doubled)
         outcome = self._books.settle_done(self._record, image_id, served, stored, timings)
         log.info(
             "%s %s: %s, %d x %d in %.2f s",
@@ -186,51 +194,95 @@ class Journey:
             timings.total_s,
         )
 
+    def _describe(self) -> ServedModel:
+        try:
+            return self._pipeline.model.describe()
+        except ModelMisbehaved as error:
+            raise ModelUnfit(f"the served model cannot be used: {error}") from error
+
     def _read(self) -> Submission:
         try:
             return read_submission(self._record.headers, self._record.value)
         except BadEvent as error:
-            raise self._dead(error.reason, "envelope", str(error)) from error
+            raise Dead(Failure(error.reason, "envelope", str(error))) from error
 
     def _fetch(self, submission: Submission) -> tuple[Blob, bytes]:
         limits = self._pipeline.policies.limits
         try:
             return fetch(submission, self._pipeline.blobs, limits.max_bytes)
         except BadEvent as error:
-            raise self._dead(error.reason, "fetch", str(error)) from error
+            raise Dead(Failure(error.reason, "fetch", str(error))) from error
 
-    def _begin_attempt(self, image_id: int, blob: Blob, length: int) -> int:
+    def _decode(self, content: bytes) -> Picture:
+        try:
+            return decode(content, self._pipeline.policies.limits)
+        except BadPicture as error:
+            raise Dead(Failure(error.reason, "decode", str(error))) from error
+
+    def _store(self, doubled: DoubledPicture) -> StoredResult:
+        blobs = self._pipeline.blobs
+        return StoredResult(
+            doubled=doubled,
+            blob=blobs.put_file(doubled.file),
+            length=doubled.file.stat().st_size,
+            spread=blobs.put_file(doubled.spread_file) if doubled.spread_file else None,
+        )
+
+    def _begin_attempt(self) -> None:
+        most = self._pipeline.policies.retry.max_attempts
         if self._attempt is None:
-            most = self._pipeline.policies.retry.max_attempts
-            self._attempt = self._books.begin_attempt(image_id, blob, length, most)
+            self._attempt = self._books.begin_attempt(self._record, most)
         if self._attempt is None:
             detail = f"it ended the consumer's process {most} times"
-            raise self._dead(Reason.CRASH_LOOP, "attempt", detail)
-        return self._attempt
+            raise Dead(Failure(Reason.CRASH_LOOP, "attempt", detail))
 
-    def _rest_or_die(self, image_id: int, attempt: int, detail: str) -> None:
+    def _give_back_attempt(self) -> None:
+        if self._attempt is None:
+            return
+        try:
+            self._books.give_back_attempt(self._record)
+        except DatabaseUnavailable:
+            return  # it stays ours: the next run goes on with it, and does not count another
+        self._attempt = None
+
+    def _rest_or_die(self, image_id: int, detail: str) -> None:
         retry = self._pipeline.policies.retry
+        attempt = self._attempt or retry.max_attempts
         if attempt >= retry.max_attempts:
-            raise self._dead(Reason.FAILED, "model", detail)
+            raise Dead(Failure(Reason.FAILED, "model", detail))
         self._books.note_retry(image_id, detail)
         self._attempt = None
         self._pipeline.halt.rest(retry.rest_s(attempt))
-
-    def _dead(self, reason: Reason, stage: str, detail: str) -> Dead:
-        attempts = self._books.attempts(self._image_id) if self._image_id is not None else 0
-        return Dead(Failure(reason, stage, detail, attempts))
+        self._begin_attempt()
 
     def _settle_dead(self, failure: Failure) -> None:
         if not self._buried:
-            now = self._pipeline.clock()
-            bury(self._pipeline.events, self._record, failure, now)
+            attempts = self._attempt or self._pipeline.policies.retry.max_attempts
+            Undertaker(self._pipeline.events, self._pipeline.blobs).bury(
+                self._record, failure, attempts, self._pipeline.clock()
+            )
             self._buried = True
-        self._books.settle_dead(self._record, self._image_id, failure)
+        self._books.settle_dead(self._record, failure)
         log.warning("%s: dead, %s: %s", self._record, failure.reason, failure.detail)
 
     def _announce(self) -> None:
         delivery, image, result = self._books.read_end(self._record)
         if image is None:
             return  # without a readable envelope there is nobody to tell
-        event = settled_event(delivery, image, result, self._pipeline.clock())
+        traceparent = self._submission.traceparent if self._submission else None
+        event = settled_event(delivery, image, result, self._pipeline.clock(), traceparent)
         self._pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """A folder for one result, gone afterwards.
+
+    Raises:
+        NoScratchSpace: it cannot be made, or its disk is full.
+    """
+    try:
+        with TemporaryDirectory(prefix="doublet-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise NoScratchSpace(f"no room for a result: {error}; TMPDIR names another disk") from error

@@ -19,6 +19,8 @@ _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Grey, grey with alpha, RGB, RGB with alpha: by the number of channels."""
 _PAETH = 4
 _EIGHT_BITS = 8
+_STRIP = 16
+"""Rows filtered at a time: the filter needs twenty times their memory."""
 
 
 class PngWriter:
@@ -48,11 +50,15 @@ class PngWriter:
     def write(self, band: Pixels) -> None:
         """Append rows, uint8 ``[rows, width, channels]``."""
         self._missing_rows -= len(band)
-        above = np.concatenate([self._above, band[:-1]])
-        filtered = (band - _paeth(band, above)).reshape(len(band), -1)
-        kind = np.full((len(band), 1), _PAETH, np.uint8)
+        for first in range(0, len(band), _STRIP):
+            self._write_strip(band[first : first + _STRIP])
+
+    def _write_strip(self, strip: Pixels) -> None:
+        above = np.concatenate([self._above, strip[:-1]])
+        filtered = (strip - _paeth(strip, above)).reshape(len(strip), -1)
+        kind = np.full((len(strip), 1), _PAETH, np.uint8)
         self._chunk(b"IDAT", self._deflate.compress(np.hstack([kind, filtered]).tobytes()))
-        self._above = band[-1:]
+        self._above = strip[-1:]
 
     def __enter__(self) -> "PngWriter":
         return self

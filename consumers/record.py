@@ -33,5 +33,10 @@ class Record:
             datetime.fromtimestamp(record.timestamp / 1000, UTC),
         )
 
+    @property
+    def address(self) -> tuple[str, int, int]:
+        """Topic, partition and offset: the delivery's key."""
+        return self.topic, self.partition, self.offset
+
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"

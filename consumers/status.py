@@ -23,6 +23,7 @@ class Status:
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
+        self._since = ""
         self.condition = Condition(PartState.STARTING, "")
 
     def running(self) -> None:
@@ -33,8 +34,9 @@ class Status:
 
     def waiting(self, error: Unavailable) -> None:
         """A part is away."""
-        if self.condition.state is PartState.WAITING:
-            return
-        since = self._clock().strftime("%H:%M:%S UTC")
-        self.condition = Condition(PartState.WAITING, f"since {since}: {error}")
-        log.warning("waits: %s", error)
+        if self.condition.state is not PartState.WAITING:
+            self._since = self._clock().strftime("%H:%M:%S UTC")
+        detail = f"since {self._since}: {error}"
+        if detail != self.condition.detail:
+            log.warning("waits %s", detail)
+        self.condition = Condition(PartState.WAITING, detail)

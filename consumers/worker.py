@@ -3,11 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from consumers.halt import HandedBack
 from consumers.pipeline import Journey, Pipeline
 from consumers.record import Record
 from consumers.status import Status
-from infra.database.engine import DatabaseUnavailable
 from infra.errors import Unavailable
 
 
@@ -43,25 +41,13 @@ class Worker:
         """
         journey = Journey(self._pipeline, record)
         refusals = 0
-        try:
-            while True:
-                try:
-                    journey.run()
-                except Unavailable as error:
-                    refusals += 1
-                    self._status.waiting(error)
-                    self._pipeline.halt.rest(self._wait_policy.wait_s(refusals))
-                else:
-                    self._status.running()
-                    return
-        except HandedBack:
-            _hand_back(journey)
-            raise
-
-
-def _hand_back(journey: Journey) -> None:
-    try:
-        journey.hand_back()
-    except DatabaseUnavailable:
-        # The attempt stays counted: with the database away there is no one to tell.
-        return
+        while True:
+            try:
+                journey.run()
+            except Unavailable as error:
+                refusals += 1
+                self._status.waiting(error)
+                self._pipeline.halt.rest(self._wait_policy.wait_s(refusals))
+            else:
+                self._status.running()
+                return

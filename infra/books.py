@@ -73,12 +73,14 @@ def read_books(session: Session, offsets: Sequence[PartitionOffsets]) -> Books:
     Read the offsets first and open the session afterwards: a record that is settled in between
     is then in flight or settled, never missing.
     """
-    if not offsets:
-        return Books({})
     settled = Counter[tuple[str, int, Place, Outcome]]()
     for topic, partition, place, outcome, count in session.execute(_counts(offsets)):
         settled[topic, partition, Place(place), outcome] = count
-    return Books({(at.topic, at.partition): _account(at, settled) for at in offsets})
+    known = {(at.topic, at.partition): at for at in offsets}
+    for topic, partition, _, _ in settled:
+        # A partition that Kafka does not have is an empty one: all that we know of it is beyond.
+        known.setdefault((topic, partition), PartitionOffsets(topic, partition, 0, 0, 0))
+    return Books({address: _account(at, settled) for address, at in known.items()})
 
 
 class Place(StrEnum):
@@ -118,6 +120,7 @@ def _account(at: PartitionOffsets, settled: Counter[tuple[str, int, Place, Outco
 
 def _counts(offsets: Sequence[PartitionOffsets]) -> Select[str, int, str, Outcome, int]:
     """How many deliveries ended how, by partition and place."""
+    rows = [(it.topic, it.partition, it.committed, it.end) for it in offsets]
     at = (
         values(
             column("topic", String),
@@ -126,17 +129,17 @@ def _counts(offsets: Sequence[PartitionOffsets]) -> Select[str, int, str, Outcom
             column("ending", BigInteger),
             name="at",
         )
-        .data([(it.topic, it.partition, it.committed, it.end) for it in offsets])
+        .data(rows or [("", -1, 0, 0)])  # no database knows an empty list of values
         .cte("at")
     )
     place = case(
-        (Delivery.offset >= at.c.ending, Place.BEYOND.value),
         (Delivery.offset < at.c.committed, Place.COMMITTED.value),
-        else_=Place.AHEAD.value,
+        (Delivery.offset < at.c.ending, Place.AHEAD.value),
+        else_=Place.BEYOND.value,
     )
     return (
         select(Delivery.topic, Delivery.partition, place, Delivery.outcome, func.count())
-        .join(at, (Delivery.topic == at.c.topic) & (Delivery.partition == at.c.partition))
+        .outerjoin(at, (Delivery.topic == at.c.topic) & (Delivery.partition == at.c.partition))
         .where(Delivery.outcome.is_not(None))
         .group_by(Delivery.topic, Delivery.partition, place, Delivery.outcome)
     )

@@ -142,6 +142,7 @@ class Image(Base):
     reason: Mapped[str | None] = mapped_column(String(64))
     detail: Mapped[str | None] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(default=0)
+    """Of the delivery that was at it last."""
     sent_at: Mapped[datetime | None]
     received_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
@@ -195,6 +196,10 @@ class Delivery(Base):
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
     outcome: Mapped[Outcome | None]
     reason: Mapped[str | None] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Counted before anything of the record is looked at."""
+    sent_at: Mapped[datetime]
+    """Kafka's timestamp of the record: another one at this place is another Kafka's."""
     received_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 

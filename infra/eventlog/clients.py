@@ -10,13 +10,17 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from infra.errors import DoubletError, Unavailable
-from infra.eventlog.topics import ENVELOPE_ROOM, GROUP
+from infra.eventlog.topics import ENVELOPE_ROOM, GROUP, topics
 from infra.settings import Settings
 
 _BOOTSTRAP_MS = 5_000
 """How long a client looks for a broker before it says that there is none."""
 _SEND_MS = 30_000
 """How long a send is retried before its sender is told; the message may be sent again."""
+_BATCH_FRAME = 128
+"""Bytes that a batch of one record takes beside key, value and headers, at the most."""
+_HEADER_FRAME = 10
+"""Bytes that a header's two lengths take, at the most."""
 _SESSION_MS = 15_000
 """A consumer that was not heard of for so long has lost its partitions to the others."""
 
@@ -51,33 +55,63 @@ class KafkaEventLog:
     """An EventLog on Kafka: idempotent, acknowledged by all replicas."""
 
     def __init__(self, settings: Settings) -> None:
-        with translated(settings):
-            self._producer = KafkaProducer(
-                bootstrap_servers=settings.bootstrap_servers,
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
-                delivery_timeout_ms=_SEND_MS,
-                request_timeout_ms=_SEND_MS // 2,
-                max_block_ms=_SEND_MS,
-                max_request_size=settings.message_limit_bytes + 2 * ENVELOPE_ROOM,
-                allow_auto_create_topics=False,
-            )
         self._settings = settings
+        self._limits = {topic.name: topic.message_limit for topic in topics(settings)}
+        self._producer = self._open()
 
     def send(
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> tuple[int, int]:
+        # Refused here already: a refusal by the broker ends an idempotent producer.
+        if _size(key, value, headers) > self._limits[topic]:
+            raise _too_large(self._settings)
         with translated(self._settings):
-            stored = self._producer.send(topic, key=key, value=value, headers=headers).get(
-                _SEND_MS / 1000
-            )
+            try:
+                stored = self._producer.send(topic, key=key, value=value, headers=headers).get(
+                    _SEND_MS / 1000
+                )
+            except KafkaError as error:
+                if not error.retriable:
+                    # Such a producer repeats its error for ever, whatever it is given.
+                    self._producer.close(timeout=0)
+                    self._producer = self._open()
+                raise
         return stored.partition, stored.offset
 
     def close(self) -> None:
         """Give the connections back; everything sent was acknowledged already."""
         self._producer.close(timeout=2)
 
+    def _open(self) -> KafkaProducer:
+        with translated(self._settings):
+            return KafkaProducer(
+                bootstrap_servers=self._settings.bootstrap_servers,
+                bootstrap_timeout_ms=_BOOTSTRAP_MS,
+                delivery_timeout_ms=_SEND_MS,
+                request_timeout_ms=_SEND_MS // 2,
+                max_block_ms=_SEND_MS,
+                max_request_size=max(self._limits.values()),
+                allow_auto_create_topics=False,
+            )
 
-def open_consumer(settings: Settings, *topics: str, member: str | None = None) -> KafkaConsumer:
+
+def _size(key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> int:
+    """Bytes of an event in its record batch, rounded up."""
+    content = len(key or b"") + len(value or b"")
+    return (
+        _BATCH_FRAME
+        + content
+        + sum(_HEADER_FRAME + len(name.encode()) + len(text) for name, text in headers)
+    )
+
+
+def _too_large(settings: Settings) -> EventTooLarge:
+    return EventTooLarge(
+        f"the event is larger than MESSAGE_LIMIT_BYTES ({settings.message_limit_bytes})"
+    )
+
+
+def open_consumer(settings: Settings, *names: str, member: str | None = None) -> KafkaConsumer:
     """A member of the group that doubles, whose offsets are committed by hand.
 
     Args:
@@ -105,15 +139,15 @@ def open_consumer(settings: Settings, *topics: str, member: str | None = None) -
             max_poll_records=1,
             allow_auto_create_topics=False,
         )
-        _require_topics(consumer, topics)
-        consumer.subscribe(list(topics))
+        _require_topics(consumer, names)
+        consumer.subscribe(list(names))
         # A group joined before these are known has nothing to share out, and may stay so.
         consumer.topics()
     return consumer
 
 
-def _require_topics(consumer: KafkaConsumer, topics: tuple[str, ...]) -> None:
-    missing = [topic for topic in topics if not consumer.partitions_for_topic(topic)]
+def _require_topics(consumer: KafkaConsumer, names: tuple[str, ...]) -> None:
+    missing = [name for name in names if not consumer.partitions_for_topic(name)]
     if missing:
         consumer.close()
         raise TopicsMissing(f"no topic {', '.join(missing)}: `doublet topics` creates it")
@@ -160,9 +194,7 @@ def translated(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
-        raise EventTooLarge(
-            f"the event is larger than MESSAGE_LIMIT_BYTES ({settings.message_limit_bytes})"
-        ) from error
+        raise _too_large(settings) from error
     except (KafkaError, OSError) as error:
         where = ",".join(settings.bootstrap_servers)
         raise EventLogUnavailable(f"Kafka at {where} does not answer: {error}") from error

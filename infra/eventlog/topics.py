@@ -13,7 +13,7 @@ RESULTS = "doublet.results.v1"
 DEAD_LETTERS = "doublet.dead-letters.v1"
 
 INTAKE = (UPLOADS, APOD)
-"""The topics that carry pictures to double, the more urgent first."""
+"""The topics that carry pictures to double."""
 
 GROUP = "doublet"
 """The consumer group that doubles."""

@@ -20,8 +20,8 @@ _CONTENT_TYPE = "content-type"
 _STRUCTURED = "application/cloudevents"
 _SPEC_VERSION = "1.0"
 _REQUIRED = ("id", "source", "type")
-_LONGEST_ID = 200
-"""Longest id and source in characters: what the database's columns hold."""
+_LONGEST = {"id": 200, "source": 200, "subject": 1000, "traceparent": 200}
+"""Longest attributes in characters: what the database's columns hold, and a name is good for."""
 
 
 class BadEvent(DoubletError):
@@ -101,7 +101,7 @@ def read_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes | No
 def _read_structured(value: bytes) -> Envelope:
     try:
         event = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadEvent(Reason.BAD_ENVELOPE, f"the structured event is not JSON: {error}") from error
     if not isinstance(event, dict):
         raise BadEvent(Reason.BAD_ENVELOPE, "the structured event is not a JSON object")
@@ -124,11 +124,12 @@ def _envelope(attributes: dict[str, str], content_type: str, data: bytes) -> Env
     missing = [name for name in _REQUIRED if not attributes.get(name)]
     if missing:
         raise BadEvent(Reason.BAD_ENVELOPE, f"the event has no {', '.join(missing)}")
-    too_long = [name for name in ("id", "source") if len(attributes[name]) > _LONGEST_ID]
-    if too_long:
-        raise BadEvent(
-            Reason.BAD_ENVELOPE, f"{too_long[0]} is longer than {_LONGEST_ID} characters"
-        )
+    for name, longest in _LONGEST.items():
+        text = attributes.get(name, "")
+        if len(text) > longest:
+            raise BadEvent(Reason.BAD_ENVELOPE, f"{name} is longer than {longest} characters")
+        if not storable(text):
+            raise BadEvent(Reason.BAD_ENVELOPE, f"{name} holds characters that no text has")
     version = attributes.get("specversion")
     if version != _SPEC_VERSION:
         raise BadEvent(Reason.BAD_ENVELOPE, f"specversion is {version!r}, not {_SPEC_VERSION!r}")
@@ -144,15 +145,20 @@ def _envelope(attributes: dict[str, str], content_type: str, data: bytes) -> Env
     )
 
 
+def storable(text: str) -> bool:
+    """Whether every database stores the text: PostgreSQL takes no NUL, UTF-8 no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
 def _text(name: str, value: bytes) -> str:
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError as error:
         raise BadEvent(Reason.BAD_ENVELOPE, f"the header {name} is not UTF-8") from error
-    if "\x00" in text:
-        # PostgreSQL stores no NUL in a text.
-        raise BadEvent(Reason.BAD_ENVELOPE, f"the header {name} holds a NUL character")
-    return text
 
 
 def _time(text: str | None) -> datetime | None:
@@ -160,6 +166,6 @@ def _time(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise BadEvent(Reason.BAD_ENVELOPE, f"time {text[:40]!r} is not RFC 3339") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -13,9 +13,13 @@ SOURCE = "doublet:consumer"
 
 
 def settled_event(
-    delivery: Delivery, image: Image, result: Result | None, sent_at: datetime
+    delivery: Delivery,
+    image: Image,
+    result: Result | None,
+    sent_at: datetime,
+    traceparent: str | None = None,
 ) -> Envelope:
-    """Built from the database, so that telling again after a crash tells the same.
+    """Built from what the database knows of the picture now.
 
     Its id is the address of the record that it answers: a receiver can drop repetitions.
     """
@@ -25,6 +29,7 @@ def settled_event(
         type=SETTLED,
         subject=image.event_id,
         time=sent_at,
+        traceparent=traceparent,
         content_type="application/json",
         data=json.dumps(_data(delivery, image, result)).encode(),
     )

@@ -16,7 +16,12 @@ def settle(database: Database, *outcomes: Outcome | None, first: int = 0) -> Non
         for offset, outcome in enumerate(outcomes, first):
             session.add(
                 Delivery(
-                    topic=UPLOADS, partition=0, offset=offset, outcome=outcome, received_at=NOON
+                    topic=UPLOADS,
+                    partition=0,
+                    offset=offset,
+                    outcome=outcome,
+                    sent_at=NOON,
+                    received_at=NOON,
                 )
             )
 
@@ -59,6 +64,12 @@ def test_more_in_the_database_than_kafka_ever_had_is_a_difference(database: Data
     settle(database, Outcome.DONE, Outcome.DONE)
     books = account(database, end=1, committed=1)
     assert (books.unknown_to_kafka, books.balanced) == (1, False)
+
+
+def test_a_partition_that_kafka_does_not_have_is_a_difference(database: Database) -> None:
+    settle(database, Outcome.DONE)
+    with database.reading() as session:
+        assert read_books(session, []).total == Account(unknown_to_kafka=1)
 
 
 def test_partitions_are_kept_apart(database: Database) -> None:

@@ -117,6 +117,8 @@ def upgrade() -> None:
         sa.Column("image_id", BIG, nullable=True),
         sa.Column("outcome", sa.String(16), nullable=True),
         sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("attempts", BIG, nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
