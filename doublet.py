@@ -3,7 +3,6 @@
 import sys
 
 import typer
-from pydantic import ValidationError
 
 import dashboard.commands
 import infra.commands
@@ -28,10 +27,6 @@ def main() -> None:
         app()
     except DoubletError as error:
         sys.exit(f"doublet: {error}")
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        sys.exit(f"doublet: the setting {name} is not usable: {first['msg']}")
 
 
 if __name__ == "__main__":

@@ -37,19 +37,20 @@ def run(settings: Settings, halt: Halt) -> None:
         settings.model_name,
         deadline_s=settings.model_deadline_seconds,
     )
-    blobs, events, consumer = _connect(settings, halt, status, heartbeat)
-    pipeline = Pipeline(events, blobs, model, Bookkeeper(database), Policies.of(settings), halt)
-    try:
-        Loop(consumer, Worker(pipeline, status), halt, status, heartbeat).run()
-    finally:
-        model.close()  # breaks off a call that outlasts the grace
-        consumer.close(timeout_ms=2000)
-        events.close()
-        database.close()
+    with heartbeat.beating(lambda: status.condition):
+        blobs, events, consumer = _connect(settings, halt, status)
+        pipeline = Pipeline(events, blobs, model, Bookkeeper(database), Policies.of(settings), halt)
+        try:
+            Loop(consumer, Worker(pipeline, status), halt, status).run()
+        finally:
+            model.close()  # breaks off a call that outlasts the grace
+            consumer.close(timeout_ms=2000)
+            events.close()
+    database.close()
 
 
 def _connect(
-    settings: Settings, halt: Halt, status: Status, heartbeat: Heartbeat
+    settings: Settings, halt: Halt, status: Status
 ) -> tuple[BlobStore, KafkaEventLog, KafkaConsumer]:
     """Reach the blob store and Kafka, however long that takes."""
     refusals = 0
@@ -61,7 +62,6 @@ def _connect(
         except Unavailable as error:
             refusals += 1
             status.waiting(error)
-            heartbeat.beat(status.condition.state, status.condition.detail)
             halt.rest(WaitPolicy().wait_s(refusals))
         else:
             return blobs, events, consumer

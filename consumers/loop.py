@@ -6,7 +6,6 @@ are paused and still polled.
 """
 
 import logging
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 
@@ -23,7 +22,6 @@ from consumers.record import Record
 from consumers.status import Status
 from consumers.worker import Worker
 from infra.errors import DoubletError
-from infra.parts import BEAT_SECONDS, Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +42,11 @@ class NameTaken(DoubletError):
 class Loop:
     """Takes records off Kafka, hands them to the worker, and commits what is settled."""
 
-    def __init__(
-        self, consumer: KafkaConsumer, worker: Worker, halt: Halt, status: Status, beat: Heartbeat
-    ) -> None:
+    def __init__(self, consumer: KafkaConsumer, worker: Worker, halt: Halt, status: Status) -> None:
         self._consumer = consumer
         self._worker = worker
         self._halt = halt
         self._status = status
-        self._heartbeat = beat
-        self._next_beat = 0.0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._at_hand: tuple[Record, Future[None]] | None = None
         self._settled: dict[TopicPartition, int] = {}
@@ -72,7 +66,6 @@ class Loop:
     def _turn(self) -> None:
         self._collect()
         self._commit()
-        self._beat()
         if self._at_hand:
             # Every time: partitions may have come to us since the last poll.
             self._consumer.pause(*self._consumer.assignment())
@@ -116,18 +109,10 @@ class Loop:
             return
         self._settled.clear()
 
-    def _beat(self) -> None:
-        if time.monotonic() < self._next_beat:
-            return
-        self._next_beat = time.monotonic() + BEAT_SECONDS
-        condition = self._status.condition
-        self._heartbeat.beat(condition.state, condition.detail)
-
     def _finish(self) -> None:
         """Let the record at hand end or break off, and commit it if it ended."""
-        if self._at_hand is None:
-            return
-        wait_for([self._at_hand[1]], timeout=GRACE_S)
+        if self._at_hand:
+            wait_for([self._at_hand[1]], timeout=GRACE_S)
         try:
             self._collect()
         except HandedBack:

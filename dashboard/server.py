@@ -1,22 +1,17 @@
 """The dashboard's server: Streamlit's pages, the pictures' addresses and a heartbeat."""
 
-import logging
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from sqlalchemy.exc import ProgrammingError
 
 from dashboard.files import ROUTES
 from infra.database.engine import Database
 from infra.database.models import PartState
-from infra.parts import BEAT_SECONDS, Heartbeat
+from infra.parts import Condition, Heartbeat
 from infra.settings import MEBIBYTE, Settings, settings
-
-log = logging.getLogger(__name__)
 
 _ROOM = Path(__file__).parent
 
@@ -46,24 +41,8 @@ def _config(current: Settings) -> dict[str, Any]:
 @asynccontextmanager
 async def _beating(_: st.App) -> AsyncIterator[None]:
     database = Database(settings().database)
-    stop = threading.Event()
-    beating = threading.Thread(target=_beat, args=(database, stop), daemon=True, name="heartbeat")
-    beating.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        beating.join(1)
-        database.close()
-
-
-def _beat(database: Database, stop: threading.Event) -> None:
     heartbeat = Heartbeat(database, "dashboard")
-    while not stop.is_set():
-        try:
-            heartbeat.beat(PartState.RUNNING)
-        except ProgrammingError as error:
-            # PostgreSQL before its first upgrade; the pages say so, and this goes on afterwards.
-            log.debug("no heartbeat: %s", error)
-        stop.wait(BEAT_SECONDS)
+    with heartbeat.beating(lambda: Condition(PartState.RUNNING)):
+        yield
     heartbeat.stopped()
+    database.close()

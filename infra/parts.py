@@ -2,6 +2,11 @@
 
 import logging
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from infra.clock import Clock, utc_now
@@ -10,10 +15,22 @@ from infra.database.models import Part, PartState
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 0.2
+"""How soon a change of its condition is told."""
+_LAST_BEAT_SECONDS = 1.0
+"""How long a beat under way may take when the part stops."""
 BEAT_SECONDS = 5.0
 """How often a part says that it is there."""
 SILENT_SECONDS = 4 * BEAT_SECONDS
 """A part that was not seen for so long is taken for gone: it missed three beats and a spare."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a part is at one moment; replaced as a whole, so threads read it without a lock."""
+
+    state: PartState
+    detail: str = ""
 
 
 class Heartbeat:
@@ -32,6 +49,20 @@ class Heartbeat:
         """Say that the part is there, and how it is."""
         self._write(state, detail, os.getpid())
 
+    @contextmanager
+    def beating(self, condition: Callable[[], Condition]) -> Iterator[None]:
+        """Beat from a thread of its own, so that a slow database keeps nothing else waiting."""
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=self._keep_beating, args=(condition, stop), name="heartbeat", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(_LAST_BEAT_SECONDS)
+
     def died(self, detail: str) -> None:
         """Say, as the part's supervisor, that its process ended and is started again."""
         self._write(PartState.RESTARTING, detail, None, deaths=1)
@@ -39,6 +70,14 @@ class Heartbeat:
     def stopped(self) -> None:
         """Say, as the part's supervisor, that it was stopped on purpose."""
         self._write(PartState.STOPPED, "", None)
+
+    def _keep_beating(self, condition: Callable[[], Condition], stop: threading.Event) -> None:
+        told, told_at = None, 0.0
+        while not stop.wait(_LOOK_SECONDS):
+            now = condition()
+            if now != told or time.monotonic() - told_at >= BEAT_SECONDS:
+                self.beat(now.state, now.detail)
+                told, told_at = now, time.monotonic()
 
     def _write(self, state: PartState, detail: str, pid: int | None, deaths: int = 0) -> None:
         now = self._clock()

@@ -4,8 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.errors import DoubletError
 
 MEBIBYTE = 1024 * 1024
 
@@ -39,10 +41,18 @@ class Settings(BaseSettings):
     local_broker: Literal["embedded", "apache"] = Field(
         "embedded", description="The stack's broker: `embedded`, or `apache` (Java and Maven)."
     )
-    broker_port: int = Field(9092, description="Port of the local broker, loopback only.")
-    model_server_port: int = Field(8500, description="gRPC port of the local model server.")
-    model_server_rest_port: int = Field(8502, description="REST port of the local model server.")
-    dashboard_port: int = Field(8501, description="Port of the dashboard, loopback only.")
+    broker_port: int = Field(
+        9092, ge=1, le=65_535, description="Port of the local broker, loopback only."
+    )
+    model_server_port: int = Field(
+        8500, ge=1, le=65_535, description="gRPC port of the local model server."
+    )
+    model_server_rest_port: int = Field(
+        8502, ge=1, le=65_535, description="REST port of the local model server."
+    )
+    dashboard_port: int = Field(
+        8501, ge=1, le=65_535, description="Port of the dashboard, loopback only."
+    )
 
     # The consumer
     consumer_name: str = Field(
@@ -124,8 +134,9 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in use."""
-        return self.database_url or f"sqlite:///{(self.doublet_home / 'doublet.sqlite').absolute()}"
+        """The SQLAlchemy URL in use; books are kept for one Kafka: each local one has its own."""
+        name = "doublet" if self.local_broker == "embedded" else f"doublet-{self.local_broker}"
+        return self.database_url or f"sqlite:///{(self.doublet_home / name).absolute()}.sqlite"
 
     @property
     def blobs(self) -> str:
@@ -133,11 +144,20 @@ class Settings(BaseSettings):
         return self.blob_store or (self.doublet_home / "blobs").absolute().as_uri()
 
 
+class BadSetting(DoubletError):
+    """A variable has a value that its setting does not take."""
+
+
 @lru_cache
 def settings() -> Settings:
     """The process's settings, read once.
 
     Raises:
-        pydantic.ValidationError: a variable has a value that its field does not take.
+        BadSetting: with the variable's name.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise BadSetting(f"the setting {name} is not usable: {first['msg']}") from error

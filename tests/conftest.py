@@ -2,8 +2,11 @@
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+
+from infra.settings import Settings
 
 pytest_plugins = [
     "tests.fixtures.apod_servers",
@@ -12,6 +15,12 @@ pytest_plugins = [
     "tests.fixtures.model_servers",
     "tests.fixtures.stacks",
 ]
+
+# Neither the settings of whoever runs the tests nor their .env file may reach what is tested.
+for _name in Settings.model_fields:
+    os.environ.pop(_name.upper(), None)
+if Path(".env").exists():
+    pytest.exit(".env would reach what is tested: move it away while the tests run", returncode=1)
 
 _PARTS = ("apache", "postgres", "browser")
 """Markers of the tests that need more than Python, and are skipped where it cannot be had."""

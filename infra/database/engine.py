@@ -22,6 +22,8 @@ from infra.errors import DoubletError, Unavailable
 BUSY_SECONDS = 30
 """How long a writer waits for another one; SQLite allows one at a time."""
 
+CONNECT_SECONDS = 5
+"""How long a server may take to accept a connection before it counts as away."""
 
 _UNDEFINED_TABLE = "42P01"
 """PostgreSQL's code for it (PostgreSQL manual, appendix A)."""
@@ -96,7 +98,9 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         # Connections that a restarted server left behind are noticed before they are used.
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(
+            parsed, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS}
+        )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})

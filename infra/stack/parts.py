@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from socket import gethostname
 
 import httpx
 
@@ -100,6 +101,10 @@ def model_server(settings: Settings) -> Part | None:
 def workers(settings: Settings, database: Database) -> list[Part]:
     """Consumer, scheduler and dashboard."""
     since = utc_now()
+    # The name survives a restart, and the partitions with it. On a Kafka that others use as well,
+    # it must be this machine's.
+    local = "consumer" if not settings.kafka_bootstrap_servers else f"consumer-{gethostname()}"
+    consumer = settings.consumer_name or local
 
     def beats(name: str) -> Callable[[], bool]:
         def running() -> bool:
@@ -108,7 +113,9 @@ def workers(settings: Settings, database: Database) -> list[Part]:
                     row = session.get(PartRow, name)
             except DatabaseUnavailable:
                 return False
-            return row is not None and row.seen_at >= since and row.state is PartState.RUNNING
+            # One that waits for a part elsewhere has started; it says itself for whom it waits.
+            started = (PartState.RUNNING, PartState.WAITING)
+            return row is not None and row.seen_at >= since and row.state in started
 
         return running
 
@@ -117,10 +124,9 @@ def workers(settings: Settings, database: Database) -> list[Part]:
         Part(
             name="consumer",
             command=_module("consumers"),
-            ready=beats("consumer"),
+            ready=beats(consumer),
             ready_within_s=60,
-            # One name for each start: a consumer that is restarted keeps its partitions.
-            environment={"CONSUMER_NAME": "consumer"},
+            environment={"CONSUMER_NAME": consumer},
         ),
         Part(
             name="scheduler",

@@ -59,6 +59,7 @@ class Stack:
         """
         signal.signal(signal.SIGINT, self._ask_to_stop)
         signal.signal(signal.SIGTERM, self._ask_to_stop)
+        signal.signal(signal.SIGHUP, self._ask_to_stop)  # the terminal was closed
         with _only_one(self._settings.doublet_home):
             try:
                 self._start()
@@ -102,29 +103,33 @@ class Stack:
 
     def _launch(self, part: Part, group: list[Process]) -> None:
         log_file = self._log_file(part.name)
-        log_file.unlink(missing_ok=True)
+        if log_file.exists():
+            log_file.replace(log_file.with_suffix(".last.log"))
         process = Process(part.name, part.command, log_file, part.environment)
         process.start()
         group.append(process)
 
     def _await(self, part: Part) -> None:
-        process = next(at for at in self._processes() if at.name == part.name)
         deadline = time.monotonic() + part.ready_within_s
         with self._console.status(f"{part.name} is starting"):
             while not part.ready():
                 if self._stop.wait(_TEND_SECONDS):
                     raise Stopped
-                if process.exit_code is not None:
-                    raise DoubletError(
-                        f"the {part.name} does not start: {process.last_line()} "
-                        f"(its log is {self._log_file(part.name)})"
-                    )
+                self._require_all_alive()
                 if time.monotonic() > deadline:
                     raise DoubletError(
                         f"the {part.name} is not ready after {part.ready_within_s:.0f} s; "
                         f"see {self._log_file(part.name)}"
                     )
         self._say(part.name, "ready")
+
+    def _require_all_alive(self) -> None:
+        for process in self._processes():
+            if process.exit_code is not None:
+                raise DoubletError(
+                    f"the {process.name} does not start: {process.last_line()} "
+                    f"(its log is {self._log_file(process.name)})"
+                )
 
     def _first_picture(self) -> None:
         # A process, because the stack imports none of the rooms that it starts.
@@ -161,8 +166,8 @@ class Stack:
             return
         with self._console.status("stopping"):
             self._stop_group(self._workers, _STOP_SECONDS)
-            self._note_stopped()
             self._stop_group(self._servers, _STOP_SERVERS_SECONDS)
+            self._note_stopped()
         self._database.close()
         self._console.print("all parts are stopped; everything is kept for the next start")
 

@@ -14,7 +14,6 @@ from consumers.pipeline import (
     ModelUnfit,
     NoScratchSpace,
 )
-from consumers.status import Condition
 from infra.blobs import Blob
 from infra.database.models import (
     DeadLetter,
@@ -28,6 +27,7 @@ from infra.database.models import (
 from infra.eventlog.clients import EventLogUnavailable
 from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.reasons import Reason
+from infra.parts import Condition
 from serving.errors import (
     ModelMisbehaved,
     ModelRefused,

@@ -1,6 +1,7 @@
-"""Every architecture in full size: its parameters, shapes and reach; and one step of SRGAN."""
+"""Every architecture in full size: its parameters, shapes and reach; and SRGAN's own loop."""
 
 import math
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -115,11 +116,11 @@ def test_four_times_the_sides() -> None:
 
 
 @architectures
-@pytest.mark.parametrize("shape", [(1, 1), (5, 2)])
-def test_sides_are_doubled(name: str, shape: tuple[int, int]) -> None:
-    architecture = ARCHITECTURES[name]
-    height, width = (side * architecture.stride for side in shape)
-    doubled = built(name)(architecture.white * noise(2, height, width, 3))
+def test_sides_are_doubled(name: str) -> None:
+    """The least height, and an odd width."""
+    architecture, network = ARCHITECTURES[name], built(name)
+    height, width = architecture.stride, 3 * architecture.stride
+    doubled = network(architecture.white * noise(2, height, width, 3))
     assert doubled.shape == (2, 2 * height, 2 * width, 3)
     assert keras.backend.standardize_dtype(doubled.dtype) == "float32"
     assert np.isfinite(array(doubled)).all()
@@ -131,17 +132,31 @@ def test_the_reference_member_needs_multiples_of_its_stride() -> None:
         built("unet")(noise(1, 64, 96, 3))
 
 
-@pytest.mark.parametrize("name", ["compact", "srcnn-subpixel", "vdsr"])
-def test_without_its_last_layer_a_residual_network_is_an_upscale(name: str) -> None:
-    """White in, white out: so a range that was mistaken would show."""
-    architecture = ARCHITECTURES[name]
-    network = architecture.build()
-    for layer in network.layers:
-        if layer.count_params():
-            last = layer
+@pytest.fixture
+def _bfloat16() -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("_bfloat16")
+@pytest.mark.parametrize("name", ["unet", "srcnn", "edsr", "rdn"])
+def test_what_leaves_a_mixed_precision_network_is_float32(name: str) -> None:
+    network = ARCHITECTURES[name].build()
+    assert network.layers[-1].compute_dtype == network.outputs[0].dtype == "float32"
+    assert "bfloat16" in {layer.compute_dtype for layer in network.layers}
+
+
+@pytest.mark.usefixtures("_bfloat16")
+@pytest.mark.parametrize("name", ["srcnn-subpixel", "vdsr"])
+def test_without_its_last_layer_a_residual_network_is_an_unrounded_upscale(name: str) -> None:
+    network = ARCHITECTURES[name].build()
+    last = [layer for layer in network.layers if layer.count_params()][-1]
     last.set_weights([np.zeros_like(weight) for weight in last.get_weights()])
-    white = np.full((1, 4, 5, 3), architecture.white, np.float32)
-    np.testing.assert_allclose(array(network(white)), architecture.white, rtol=1e-5)
+    level = np.float32(0.7)  # bfloat16 would make it 0.699
+    doubled = array(network(np.full((1, 4, 5, 3), level)))
+    np.testing.assert_allclose(doubled, level, rtol=1e-5)
 
 
 def test_the_reference_member_stays_between_black_and_white() -> None:
@@ -191,37 +206,52 @@ def test_the_radius_is_how_far_a_pixel_reaches(name: str) -> None:
     weights = network.get_weights()
     for layer in network.layers:
         layer.set_weights(even(layer))
-    changed = array(network(spots)) != array(network(silent))
+    differs = array(network(spots)) != array(network(silent[:1]))
     network.set_weights(weights)
 
-    distances = np.abs(np.argwhere(changed)[:, 2] // 2 - place)
+    distances = np.abs(np.argwhere(differs)[:, 2] // 2 - place)
     assert distances.max() == radius
 
 
-def test_a_step_of_srgan_updates_both_and_the_features_not() -> None:
+@pytest.fixture(scope="module")
+def gan() -> Srgan:
+    """Small, with one random convolution in the place of VGG19, and levels to 255 as there."""
     keras.utils.set_random_seed(11)
     tiles = keras.Input((None, None, 3))
     normal = keras.layers.BatchNormalization()(keras.layers.Conv2D(12, 3, padding="same")(tiles))
     generator = keras.Model(tiles, keras.ops.depth_to_space(normal, 2))
-    judge = discriminator(side=16)
-    # In the place of VGG19, and with levels to 255 as there: one random convolution.
     stand_in = keras.Sequential(
         [keras.Input((None, None, 3)), keras.layers.Rescaling(255.0), keras.layers.Conv2D(4, 3)]
     )
-    gan = Srgan(generator, judge, stand_in)
-    low, high = noise(2, 8, 8, 3), noise(2, 16, 16, 3)
-    models = (generator, judge, stand_in)
+    return Srgan(generator, discriminator(side=16), stand_in)
 
+
+LOW, HIGH = noise(2, 8, 8, 3), noise(2, 16, 16, 3)
+
+
+def changed(variables: list[keras.Variable], before: list[np.ndarray]) -> set[bool]:
+    pairs = zip(variables, before, strict=True)
+    return {bool((array(variable) != old).any()) for variable, old in pairs}
+
+
+def test_a_step_of_srgan_updates_both_and_the_features_not(gan: Srgan) -> None:
+    models = (gan.generator, gan.deceiver.discriminator, gan.deceiver.features)
     before = [model.get_weights() for model in models]
-    losses = [gan.step(low, high)]
-    after = [model.get_weights() for model in models]
-    updated = [
-        {bool((new != old).any()) for old, new in zip(*weights, strict=True)}
-        for weights in zip(before, after, strict=True)
-    ]
+    gan.step(LOW, HIGH)
+    updated = [changed(m.weights, old) for m, old in zip(models, before, strict=True)]
     assert updated == [{True}, {True}, {False}]
 
-    losses += [gan.step(low, high) for _ in range(5)]
+
+def test_in_its_turn_the_generator_learns_and_the_discriminator_does_not(gan: Srgan) -> None:
+    models = (gan.generator, gan.deceiver.discriminator)
+    learnt = [model.trainable_variables for model in models]
+    before = [[array(variable) for variable in variables] for variables in learnt]
+    gan.deceiver.train_on_batch(LOW, HIGH)
+    assert [changed(*turn) for turn in zip(learnt, before, strict=True)] == [{True}, {False}]
+
+
+def test_steps_of_srgan_on_one_batch_lower_both_losses(gan: Srgan) -> None:
+    losses = [gan.step(LOW, HIGH) for _ in range(6)]
     assert np.isfinite([(each.discriminator, each.generator) for each in losses]).all()
     assert losses[-1].discriminator < losses[0].discriminator
     assert losses[-1].generator < losses[0].generator

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.model_servers import free_ports
 from tests.fixtures.stacks import STOP_SECONDS, RunningStack
 
 
@@ -59,10 +60,11 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(tmp_path: Path, setting:
     assert answer.stderr.count("\n") == 1
 
 
-def test_a_setting_that_is_not_usable_is_one_line(tmp_path: Path) -> None:
-    answer = up(tmp_path, TILE_SIDE="huge")
+@pytest.mark.parametrize(("name", "value"), [("TILE_SIDE", "huge"), ("BROKER_PORT", "70000")])
+def test_a_setting_that_is_not_usable_is_one_line(tmp_path: Path, name: str, value: str) -> None:
+    answer = up(tmp_path, **{name: value})
     assert answer.returncode == 1
-    assert "TILE_SIDE" in answer.stderr
+    assert name in answer.stderr
     assert answer.stderr.count("\n") == 1
 
 
@@ -89,6 +91,8 @@ def test_a_second_one_in_the_same_folder_is_refused(stack: RunningStack, tmp_pat
 
 
 def up(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"DOUBLET_HOME": str(folder)} | settings
+    names = ("BROKER_PORT", "MODEL_SERVER_PORT", "MODEL_SERVER_REST_PORT", "DASHBOARD_PORT")
+    ports = dict(zip(names, map(str, free_ports(4)), strict=True))
+    environment = os.environ | {"DOUBLET_HOME": str(folder)} | ports | settings
     command = [sys.executable, "-m", "doublet", "up"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
