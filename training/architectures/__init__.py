@@ -44,6 +44,7 @@ ARCHITECTURES = {
     "compact": Architecture(
         lambda: compact.member(compact.detail()), _SHI, compact.radius(), white=255.0
     ),
+    # Its deepest convolution sees 318 pixels; what the way up adds makes it up to 446.
     "unet": Architecture(unet, _RONNEBERGER, 255, STRIDE),
     "srcnn": Architecture(srcnn, _DONG, 5),
     "srcnn-subpixel": Architecture(srcnn_subpixel, _DONG, 4),

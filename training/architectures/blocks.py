@@ -1,4 +1,8 @@
-"""What several architectures are made of: functions from a tensor [n, h, w, c] to another."""
+"""What several architectures are made of: functions from a tensor [n, h, w, c] to another.
+
+Where pictures enter and leave, the dtype is float32 under every policy of Keras: bfloat16 would
+round them.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +19,16 @@ LEAK = 0.2
 
 def conv(x: Any, channels: int, side: int = 3) -> Any:
     return keras.layers.Conv2D(channels, side, padding="same")(x)
+
+
+def colours(x: Any, side: int = 3) -> Any:
+    """The last convolution, to red, green and blue."""
+    return keras.layers.Conv2D(3, side, padding="same", dtype="float32")(x)
+
+
+def added(x: Any, upscaled: Any) -> Any:
+    """What a network found, on top of a plain upscale."""
+    return keras.layers.Add(dtype="float32")([x, upscaled])
 
 
 def relu(x: Any) -> Any:
@@ -40,7 +54,7 @@ def normalised(x: Any) -> Any:
 
 def bicubic(x: Any) -> Any:
     """Twice the sides, as MATLAB's imresize does."""
-    return Bicubic()(x)
+    return Bicubic(dtype="float32")(x)
 
 
 def subpixel(x: Any, channels: int) -> Any:

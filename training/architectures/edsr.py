@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from training.architectures.blocks import Function, conv, linear, relu, upsampled
+from training.architectures.blocks import Function, colours, conv, linear, relu, upsampled
 
 BLOCKS = 16
 WIDTH = 64
@@ -38,10 +38,11 @@ def edsr(
         return after_sum(keras.layers.Add()([x, y]))
 
     tiles = keras.Input((None, None, 3), name="tiles")
-    x = keras.layers.Rescaling(1.0, [-mean for mean in DIV2K_MEAN])(tiles)
+    x = keras.layers.Rescaling(1.0, [-mean for mean in DIV2K_MEAN], dtype="float32")(tiles)
     x = first = conv(x, WIDTH)
     for _ in range(BLOCKS):
         x = block(x)
     x = keras.layers.Add()([conv(x, WIDTH), first])
-    x = conv(upsampled(x, WIDTH, scale), 3)
-    return keras.Model(tiles, keras.layers.Rescaling(1.0, list(DIV2K_MEAN))(x), name="edsr")
+    x = colours(upsampled(x, WIDTH, scale))
+    x = keras.layers.Rescaling(1.0, list(DIV2K_MEAN), dtype="float32")(x)
+    return keras.Model(tiles, x, name="edsr")

@@ -1,12 +1,12 @@
 """RDN: residual dense blocks, all fused at the end.
 
 Zhang et al. 2018, https://arxiv.org/abs/1802.08797, in the study's size: 3 blocks of 3
-convolutions (the paper's largest has 16 of 8).
+convolutions (the paper's own has 16 of 8).
 """
 
 import keras
 
-from training.architectures.blocks import Function, conv, relu, residual_dense, subpixel
+from training.architectures.blocks import Function, colours, conv, relu, residual_dense, subpixel
 
 BLOCKS = 3
 CONVOLUTIONS = 3
@@ -28,4 +28,4 @@ def rdn(activation: Function = relu) -> keras.Model:
         fused.append(x)
     x = conv(conv(keras.layers.Concatenate()(fused), WIDTH, 1), WIDTH)
     x = keras.layers.Add()([x, shallow])
-    return keras.Model(tiles, conv(subpixel(x, WIDTH // 4), 3), name="rdn")
+    return keras.Model(tiles, colours(subpixel(x, WIDTH // 4)), name="rdn")

@@ -6,7 +6,7 @@ the paper's in the first two layers.
 
 import keras
 
-from training.architectures.blocks import bicubic, conv, leaky_relu, relu, subpixel
+from training.architectures.blocks import added, bicubic, colours, conv, leaky_relu, relu, subpixel
 
 FIRST = 9
 """Side of the first kernel."""
@@ -24,7 +24,7 @@ def srcnn() -> keras.Model:
         x = keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
     x = relu(keras.layers.Conv2D(128, FIRST)(x))
     x = relu(conv(x, 64))
-    return keras.Model(tiles, conv(x, 3, 5), name="srcnn")
+    return keras.Model(tiles, colours(x, 5), name="srcnn")
 
 
 def srcnn_subpixel() -> keras.Model:
@@ -35,5 +35,5 @@ def srcnn_subpixel() -> keras.Model:
     tiles = keras.Input((None, None, 3), name="tiles")
     x = leaky_relu(conv(tiles, 64, 5))
     x = leaky_relu(subpixel(x, 32))
-    bilinear = keras.layers.UpSampling2D(interpolation="bilinear")(tiles)
-    return keras.Model(tiles, keras.layers.Add()([conv(x, 3, 5), bilinear]), name="srcnn-subpixel")
+    bilinear = keras.layers.UpSampling2D(interpolation="bilinear", dtype="float32")(tiles)
+    return keras.Model(tiles, added(colours(x, 5), bilinear), name="srcnn-subpixel")

@@ -107,7 +107,7 @@ class Deceiver(keras.Model):  # type: ignore[misc]  # Keras has no type hints
 
 @dataclass(frozen=True)
 class Losses:
-    """What one step came to, before its updates."""
+    """What one step came to, each before its own update."""
 
     discriminator: float
     """Binary cross-entropy on the real and on the made pictures, added."""
@@ -125,13 +125,18 @@ class Srgan:
         self.generator = generator
         real, made = (keras.Input(discriminator.input_shape[1:]) for _ in range(2))
         # Apart, so that batch normalisation does not mix real and made pictures.
-        self._judge = keras.Model([real, made], [discriminator(real), discriminator(made)])
-        self._deceiver = Deceiver(generator, discriminator, features)
+        self.judge = keras.Model([real, made], [discriminator(real), discriminator(made)])
+        self.deceiver = Deceiver(generator, discriminator, features)
+        self._compile(self.judge, ["binary_crossentropy", "binary_crossentropy"])
+        self._compile(self.deceiver, None)
+
+    @staticmethod
+    def _compile(model: keras.Model, losses: list[str] | None) -> None:
+        optimiser = keras.optimizers.Adam(RATE)
+        optimiser.build(model.trainable_variables)  # or TensorFlow traces the first step twice
         # XLA is slower than oneDNN on a CPU, but JAX has nothing else that compiles.
         jit = keras.config.backend() == "jax"
-        losses = ["binary_crossentropy", "binary_crossentropy"]
-        self._judge.compile(keras.optimizers.Adam(RATE), loss=losses, jit_compile=jit)
-        self._deceiver.compile(keras.optimizers.Adam(RATE), jit_compile=jit)
+        model.compile(optimiser, loss=losses, jit_compile=jit)
 
     def step(self, low: Any, high: Any) -> Losses:
         """Update the discriminator, then the generator, once each, on one batch.
@@ -142,6 +147,6 @@ class Srgan:
         """
         ones = keras.ops.ones((len(low), 1))
         made = self.generator(low, training=True)
-        judge = self._judge.train_on_batch([high, made], [ones, 0.0 * ones], return_dict=True)
-        deceiver = self._deceiver.train_on_batch(low, high, return_dict=True)
+        judge = self.judge.train_on_batch([high, made], [ones, 0.0 * ones], return_dict=True)
+        deceiver = self.deceiver.train_on_batch(low, high, return_dict=True)
         return Losses(float(judge["loss"]), float(deceiver["loss"]))

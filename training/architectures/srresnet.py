@@ -9,6 +9,7 @@ import keras
 
 from training.architectures.blocks import (
     Function,
+    colours,
     conv,
     normalised,
     prelu,
@@ -49,4 +50,4 @@ def srresnet(scale: int = 2, block: Function = residual) -> keras.Model:
         x = block(x)
     x = keras.layers.Add()([normalised(conv(x, WIDTH)), first])
     x = upsampled(x, WIDTH, scale, prelu)
-    return keras.Model(tiles, conv(x, 3, 9), name="srresnet")
+    return keras.Model(tiles, colours(x, 9), name="srresnet")

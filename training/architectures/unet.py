@@ -24,10 +24,8 @@ def unet() -> keras.Model:
     It was fitted with binary cross-entropy, every colour value a probability.
     """
 
-    def conv(x: Any, name: str, channels: int, side: int = 3, activation: str = "relu") -> Any:
-        return keras.layers.Conv2D(
-            channels, side, padding="same", activation=activation, name=name
-        )(x)
+    def conv(x: Any, name: str, channels: int, side: int = 3) -> Any:
+        return keras.layers.Conv2D(channels, side, padding="same", activation="relu", name=name)(x)
 
     tiles = keras.Input((None, None, 3), name="tiles")
     x = conv(tiles, "c1", 3)
@@ -43,4 +41,7 @@ def unet() -> keras.Model:
         )(x)
     for layer, channels in enumerate(HEAD, start=1):
         x = conv(x, f"head{layer}", channels)
-    return keras.Model(tiles, conv(x, "head3", 3, activation="sigmoid"), name="unet")
+    colours = keras.layers.Conv2D(
+        3, 3, padding="same", activation="sigmoid", name="head3", dtype="float32"
+    )
+    return keras.Model(tiles, colours(x), name="unet")

@@ -6,7 +6,7 @@ on all three colours.
 
 import keras
 
-from training.architectures.blocks import bicubic, conv, relu
+from training.architectures.blocks import added, bicubic, colours, conv, relu
 
 LAYERS = 20
 WIDTH = 64
@@ -18,4 +18,4 @@ def vdsr() -> keras.Model:
     x = upscaled = bicubic(tiles)
     for _ in range(LAYERS - 1):
         x = relu(conv(x, WIDTH))
-    return keras.Model(tiles, keras.layers.Add()([conv(x, 3), upscaled]), name="vdsr")
+    return keras.Model(tiles, added(colours(x), upscaled), name="vdsr")
