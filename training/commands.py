@@ -32,7 +32,7 @@ def train(
             callback=_hex_digits, help="The members to fit, by the hex digits of their parts."
         ),
     ] = "0123456789abcdef",
-    steps: Annotated[int, typer.Option(min=2, help="Steps of each member, in all.")] = 10_000,
+    steps: Annotated[int, typer.Option(min=2, help="Steps of each member, in all.")] = 9_000,
     every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 500,
 ) -> None:
     """Fit the ensemble's members, each on its own part of the pictures.

@@ -24,7 +24,7 @@ from training.pictures import Crops, Pair
 class Recipe:
     """How a member is fitted."""
 
-    steps: int = 10_000
+    steps: int = 9_000
     batch: int = 8
     crop: int = 48
     """Side of the low-resolution crop; the member sees 8 px to each side of a pixel."""
