@@ -59,3 +59,8 @@ def literal(text: str) -> str:
 def plural(number: int, noun: str) -> str:
     """A count and its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def rate(number: float) -> str:
+    """With two digits that count, however slow: ``0.017``, ``0.5``, ``12.3``."""
+    return f"{number:,.1f}" if number >= 10 else f"{number:.2g}"

@@ -78,4 +78,5 @@ class Limits:
 
 def not_admitted() -> BadPicture:
     """For bytes that no decoder of the allow-list knows."""
-    return BadPicture(Reason.UNSUPPORTED_FORMAT, f"not one of {', '.join(MEDIA_TYPES)}")
+    known = ", ".join(MEDIA_TYPES)
+    return BadPicture(Reason.UNSUPPORTED_FORMAT, f"not a readable picture ({known})")

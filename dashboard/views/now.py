@@ -163,7 +163,7 @@ def _rates(rates: Throughput, seconds_behind: list[float]) -> None:
     with st.grid(3, min_column_width=220):
         st.metric(
             "Pictures a minute",
-            f"{rates.per_minute:.1f}",
+            words.rate(rates.per_minute),
             chart_data=rates.pictures_over_time,
             chart_type="bar",
             border=True,
@@ -171,7 +171,7 @@ def _rates(rates: Throughput, seconds_behind: list[float]) -> None:
         )
         st.metric(
             "Megapixels a second",
-            f"{rates.megapixels_per_second:.2f}",
+            words.rate(rates.megapixels_per_second),
             chart_data=rates.megapixels_over_time,
             chart_type="bar",
             border=True,

@@ -68,6 +68,7 @@ class Seed:
             image_id=image.id,
             outcome=outcome,
             reason=image.reason,
+            sent_at=image.sent_at or image.received_at,
             received_at=image.received_at,
             settled_at=image.settled_at if outcome else None,
         )

@@ -142,6 +142,7 @@ def _take(database: Database, place: tuple[str, int, int], content: bytes) -> in
                 partition=partition,
                 offset=offset,
                 image_id=image.id,
+                sent_at=now,
                 received_at=now,
             )
         )

@@ -159,6 +159,7 @@ class StandIn(threading.Thread):
                     offset=record.offset,
                     image_id=image.id,
                     outcome=Outcome.DEAD if dead else Outcome.DONE,
+                    sent_at=utc_now(),
                     received_at=utc_now(),
                     settled_at=utc_now(),
                 )

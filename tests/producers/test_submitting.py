@@ -111,6 +111,7 @@ class Desk:
                     partition=receipt.partition,
                     offset=at,
                     image_id=image_id,
+                    sent_at=NOON,
                     received_at=NOON,
                 )
             )
