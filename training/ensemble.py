@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from serving.contract import SPREAD_STEPS_PER_GREY_LEVEL
@@ -20,28 +22,28 @@ def doubled_and_spread(details: Sequence[Detail], tiles: tf.Tensor) -> tuple[Any
     they add to it, before depth-to-space, and it is computed once.
     """
     levels = tf.cast(tiles, tf.float32)
-    added = squares = tf.zeros([])
+    added = lumas = squares = tf.zeros([])
     for detail in details:
         # One member after the other: the memory of one, and all threads in one convolution.
         with tf.control_dependencies([added]):
             turn = tf.identity(levels)
         phases = detail(turn)
+        luma = tf.tensordot(phases, luma_weights(), 1)
         added += phases
-        squares += luma(phases) ** 2
-    mean = added / len(details)
-    variance = tf.maximum(squares / len(details) - luma(mean) ** 2, 0.0)
-    doubled = Bicubic()(levels) + tf.nn.depth_to_space(mean, 2)
+        lumas += luma
+        squares += luma**2
+    count = len(details)
+    doubled = Bicubic()(levels) + tf.nn.depth_to_space(added / count, 2)
+    # Never the luma of the mean: a model server may round each luma to bfloat16, and a variance
+    # holds only between numbers that were rounded alike.
+    variance = tf.maximum(squares / count - (lumas / count) ** 2, 0.0)
     spread = tf.nn.depth_to_space(tf.sqrt(variance) * SPREAD_STEPS_PER_GREY_LEVEL, 2)[..., 0]
     return as_uint8(doubled), as_uint8(spread)
 
 
-def luma(phases: tf.Tensor) -> tf.Tensor:
-    """Luma [n, h, w, 4] of four sub-pixels' colours [n, h, w, 12].
-
-    Spelt out because a model server may compute a product of matrices in bfloat16.
-    """
-    red, green, blue = (phases[..., colour::3] for colour in range(3))
-    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+def luma_weights() -> npt.NDArray[np.float32]:
+    """The matrix [12, 4] from four sub-pixels' colours to their lumas."""
+    return np.kron(np.eye(4), np.array(LUMA)[:, None]).astype(np.float32)
 
 
 def as_uint8(levels: tf.Tensor) -> tf.Tensor:
