@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -38,7 +39,12 @@ def fetch(away: Settings) -> Fetch:
         async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
             return await client.get(address)
 
-    return lambda address: asyncio.run(get(address))
+    def fetch(address: str) -> httpx.Response:
+        # In a thread: Playwright keeps an event loop in ours once a browser test has run.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, get(address)).result()
+
+    return fetch
 
 
 def test_a_preview_fits_is_never_enlarged_and_may_be_kept(fetch: Fetch, blobs: BlobStore) -> None:
