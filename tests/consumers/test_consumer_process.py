@@ -137,6 +137,7 @@ def hanging(model_server: RunningModelServer) -> Iterator[None]:
         model_server.process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_pictures_are_doubled_once_whatever_ends_the_consumer(
     stage: Stage, embedded_model_server: RunningModelServer
 ) -> None:
@@ -197,6 +198,7 @@ def test_it_waits_for_a_model_server_that_is_away_and_goes_on_by_itself(
         stage.close()
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_broker_that_is_not_there_yet(
     private_broker: LocalBroker, embedded_model_server: RunningModelServer, tmp_path: Path
 ) -> None:

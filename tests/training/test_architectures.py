@@ -234,6 +234,7 @@ def changed(variables: list[keras.Variable], before: list[np.ndarray]) -> set[bo
     return {bool((array(variable) != old).any()) for variable, old in pairs}
 
 
+@pytest.mark.slow
 def test_a_step_of_srgan_updates_both_and_the_features_not(gan: Srgan) -> None:
     models = (gan.generator, gan.deceiver.discriminator, gan.deceiver.features)
     before = [model.get_weights() for model in models]
