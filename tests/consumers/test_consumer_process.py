@@ -175,6 +175,7 @@ def test_a_bad_picture_does_not_stop_the_good_ones(stage: Stage) -> None:
     assert stage.books() == Account(accepted=3, done=1, duplicate=1, dead=1)
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_model_server_that_is_away_and_goes_on_by_itself(
     private_broker: LocalBroker, model_folders: Path, tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_the_same_upload_is_handed_in_once(
     assert _place(page) == place
 
 
+@pytest.mark.slow
 def test_without_kafka_nothing_is_lost_and_trying_again_is_offered(
     away: Settings, sqlite: Database, open_page: OpenPage, picture: bytes
 ) -> None:
