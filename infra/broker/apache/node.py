@@ -72,7 +72,10 @@ def configure(data: Path, port: int) -> Path:
     properties = data / "server.properties"
     properties.write_text(
         PROPERTIES.format(
-            host=HOST, port=port, controller_port=_free_port(), logs=(data / "logs").absolute()
+            host=HOST,
+            port=port,
+            controller_port=_free_port(besides=port),
+            logs=(data / "logs").absolute(),
         )
     )
     return properties
@@ -105,11 +108,17 @@ def _java(jars: Path, *arguments: str) -> list[str]:
     return ["java", *options, *arguments]
 
 
-def _free_port() -> int:
-    """For the controller, to which only this node itself speaks: any will do, anew each time."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _free_port(besides: int) -> int:
+    """For the controller, to which only this node itself speaks: any will do, anew each time.
+
+    The broker's own port is free as well at this moment, and must not be the one.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port != besides:
+            return port
 
 
 def _cluster_id() -> str:
