@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from infra.errors import DoubletError
-from infra.events.reasons import Reason
+from infra.events.reasons import Reason, Refused
 from infra.settings import MEBIBYTE, Settings
 
 MEDIA_TYPES = {
@@ -19,12 +18,8 @@ MEDIA_TYPES = {
 decoder runs another program."""
 
 
-class BadPicture(DoubletError):
-    """Bytes that can never be doubled, with the reason code that they end with."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class BadPicture(Refused):
+    """Bytes that no decoder of ours takes."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from infra.errors import DoubletError
-from infra.events.reasons import Reason
+from infra.events.reasons import Reason, Refused
 
 Headers = list[tuple[str, bytes]]
 
@@ -24,12 +23,8 @@ _LONGEST = {"id": 200, "source": 200, "subject": 1000, "traceparent": 200}
 """Longest attributes in characters: what the database's columns hold, and a name is good for."""
 
 
-class BadEvent(DoubletError):
-    """An event that can never be processed, with the reason code of its dead letter."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class BadEvent(Refused):
+    """An event that breaks the contract, or whose picture is not what it says."""
 
 
 @dataclass(frozen=True)

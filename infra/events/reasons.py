@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from infra.errors import DoubletError
+
 
 class Reason(StrEnum):
     """One code for each way in which a record can end without a result."""
@@ -36,3 +38,11 @@ class Reason(StrEnum):
     """It failed for another reason, as often as MAX_ATTEMPTS allows."""
     CRASH_LOOP = "crash_loop"
     """It ended the consumer's process, as often as MAX_ATTEMPTS allows."""
+
+
+class Refused(DoubletError):
+    """What was handed in can never be doubled; its reason is that of its dead letter."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason

@@ -18,7 +18,7 @@ from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from tests.browser.pages import LAUNCH_ARGUMENTS, PATIENCE_MS
 from tests.dashboard.seeding import seed
-from tests.fixtures.model_servers import free_ports
+from tests.fixtures.ports import free_ports
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 START_SECONDS = 60

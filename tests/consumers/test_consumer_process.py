@@ -27,7 +27,8 @@ from infra.eventlog.topics import UPLOADS, ensure_topics
 from infra.events.pictures import ClaimCheck, upload_event
 from infra.settings import Settings
 from tests.fixtures.brokers import LocalBroker
-from tests.fixtures.model_servers import RunningModelServer, free_ports, running_model_server
+from tests.fixtures.model_servers import RunningModelServer, running_model_server
+from tests.fixtures.ports import free_ports
 
 SOON = 60.0  # seconds; a group that lost a member waits for its session to end
 

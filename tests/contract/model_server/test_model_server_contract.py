@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from serving import contract
 from serving.client import GrpcModelServer, ModelServer
 from serving.errors import ModelRefused, ModelServerUnavailable, VersionGone
-from tests.fixtures.model_servers import FakeModelServer, RunningModelServer, free_ports
+from tests.fixtures.model_servers import FakeModelServer, RunningModelServer
+from tests.fixtures.ports import free_ports
 
 
 @pytest.fixture(params=["fake", "embedded"])

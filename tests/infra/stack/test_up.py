@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.model_servers import free_ports
+from tests.fixtures.ports import free_ports
 from tests.fixtures.stacks import STOP_SECONDS, RunningStack
 
 
