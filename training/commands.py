@@ -1,77 +1,49 @@
 """The commands of training: fit the members, export the ensemble, evaluate what was exported."""
 
-import os
-import string
 import subprocess
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serving.embedded.hush import hushed
+from training.fitting.commands import commands as fitting_commands
+from training.quiet import import_tensorflow
 
 commands = typer.Typer()
+commands.add_typer(fitting_commands)
 
-Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of PNGs.")]
+
+class Exported(StrEnum):
+    """What can be exported."""
+
+    ENSEMBLE = "ensemble"
+    FAST = "fast"
+
+
 Runs = Annotated[Path, typer.Option(help="Where the checkpoints are kept.")]
-
-
-def _hex_digits(text: str) -> str:
-    if not set(text) <= set(string.hexdigits):
-        raise typer.BadParameter("give hex digits, such as 0123 or 89abcdef")
-    return text
-
-
-@commands.command()
-def train(
-    pictures: Folder,
-    runs: Runs = Path("runs"),
-    members: Annotated[
-        str,
-        typer.Option(
-            callback=_hex_digits, help="The members to fit, by the hex digits of their parts."
-        ),
-    ] = "0123456789abcdef",
-    steps: Annotated[int, typer.Option(min=2, help="Steps of each member, in all.")] = 9_000,
-    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 500,
-) -> None:
-    """Fit the ensemble's members, each on its own part of the pictures.
-
-    Members take turns, so an even ensemble exists at any time. Run it again to go on from the
-    last checkpoints. On a CPU, one process a core is fastest, each with TF_NUM_INTRAOP_THREADS=1
-    and its own --members.
-    """
-    _import_tensorflow()
-    from training.fitting import Fitting, Recipe, take_turns
-    from training.pictures import part, read, validation
-
-    runs.mkdir(parents=True, exist_ok=True)
-    fittings = [
-        Fitting(number, [read(s) for s in part(pictures, number)], Recipe(steps=steps), runs)
-        for number in (int(digit, 16) for digit in members)
-    ]
-    held_out = [read(source) for source in validation(pictures)]
-    for turn in take_turns(fittings, held_out, every):
-        typer.echo(
-            f"member {turn.member:x}, step {turn.step:,} of {steps:,}: "
-            f"loss {turn.loss:.3f}, held out {turn.psnr:.3f} dB"
-        )
 
 
 @commands.command()
 def export(
+    what: Annotated[
+        Exported, typer.Argument(help="The sixteen members, or the one quick network.")
+    ],
+    into: Annotated[
+        Path, typer.Argument(help="A numbered version folder: serving/models/doublet/3.")
+    ],
     data: Annotated[str, typer.Option(help="Training data, in the model card's words.")],
     runs: Runs = Path("runs"),
-    into: Annotated[Path, typer.Option(help="The numbered version folder; it is replaced.")] = Path(
-        "serving/models/doublet/1"
-    ),
 ) -> None:
-    """Export the sixteen members as one SavedModel that TensorFlow Serving loads."""
-    _import_tensorflow()
+    """Write a SavedModel that TensorFlow Serving loads, from the checkpoints' best weights."""
+    import_tensorflow()
     from training.compact import radius
-    from training.export import Card, trained_members, write
+    from training.export import Card, trained, write
+    from training.fitting import checkpoint
+    from training.fitting.plan import members_files
 
-    networks, day = trained_members(runs)
+    fast = what is Exported.FAST
+    networks, day = trained([checkpoint.path(runs, "fast")] if fast else members_files(runs))
     card = Card(
         members=len(networks),
         parameters=sum(network.count_params() for network in networks),
@@ -102,7 +74,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a SavedModel beside bicubic: PSNR and SSIM on Y, CPU seconds per megapixel."""
-    _import_tensorflow()
+    import_tensorflow()
     from training import evaluation
     from training.model_card import replace_evaluation
 
@@ -121,11 +93,3 @@ def _commit() -> str:
     command = ["git", "-C", str(room), "log", "-1", "--format=%h", "--", "."]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip()
-
-
-def _import_tensorflow() -> None:
-    """Once, late and quietly: it takes seconds, and says what matters to nobody here."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a missing GPU is not an error
-    with hushed():
-        import tensorflow as tf
-    tf.get_logger().setLevel("ERROR")  # the Session's loader is deprecated, and what we need

@@ -88,13 +88,12 @@ class NearIdentity(keras.initializers.Initializer):  # type: ignore[misc]  # no 
         return {"seed": self.seed}
 
 
-def detail(
-    width: int = WIDTH, depth: int = DEPTH, precision: str = "float32", seed: int = 0
-) -> keras.Model:
+def detail(width: int = WIDTH, depth: int = DEPTH, seed: int = 0) -> keras.Model:
     """What a member adds to the bicubic upscale: grey levels [n, h, w, 3] to [n, h, w, 12].
 
     Channel (2 * row + column) * 3 + colour belongs to the sub-pixel at that row and column.
-    `precision` is the Keras dtype policy of the convolutions ("mixed_bfloat16" trains faster).
+    The convolutions follow Keras's dtype policy ("mixed_bfloat16" trains faster); grey levels are
+    float32 under every policy, because bfloat16 would round them.
     """
 
     def convolution(channels: int, start: Any, activation: str | None = "relu") -> Any:
@@ -104,21 +103,21 @@ def detail(
             padding="same",
             activation=activation,
             kernel_initializer=start,
-            dtype=precision,
         )
 
     tiles = keras.Input((None, None, 3), name="tiles")
-    x = keras.layers.Rescaling(1 / MID_GREY, -1.0)(tiles)
+    x = keras.layers.Rescaling(1 / MID_GREY, -1.0, dtype="float32")(tiles)
     x = first = convolution(width, keras.initializers.HeNormal(seed))(x)
     for layer in range(1, depth + 1):
         x = convolution(width, NearIdentity(1000 * seed + layer))(x)
-    x = keras.layers.Add(dtype=precision)([x, first])
+    x = keras.layers.Add()([x, first])
     x = convolution(12, "zeros", activation=None)(x)
-    return keras.Model(tiles, keras.layers.Rescaling(MID_GREY)(x), name="detail")
+    return keras.Model(tiles, keras.layers.Rescaling(MID_GREY, dtype="float32")(x), name="detail")
 
 
 def member(added: keras.Model) -> keras.Model:
     """A member that adds `added`: float grey levels [n, h, w, 3] to [n, 2h, 2w, 3], unclipped."""
     tiles = keras.Input((None, None, 3), name="tiles")
     sharpened = keras.ops.depth_to_space(added(tiles), 2)
-    return keras.Model(tiles, keras.layers.Add()([Bicubic()(tiles), sharpened]))
+    upscaled = Bicubic(dtype="float32")(tiles)
+    return keras.Model(tiles, keras.layers.Add(dtype="float32")([upscaled, sharpened]))

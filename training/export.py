@@ -20,12 +20,10 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
-from infra.errors import DoubletError
 from serving import contract
 from training.compact import detail
 from training.ensemble import doubled_and_spread
-from training.fitting import checkpoint, stored
-from training.pictures import PARTS
+from training.fitting import checkpoint
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 
@@ -50,24 +48,20 @@ class Card:
     colour_range: str = "sRGB 0-255"
 
 
-def trained_members(runs: Path) -> tuple[list[keras.Model], str]:
-    """What the sixteen members add, with the averaged weights of their last checkpoints.
+def trained(files: Sequence[Path]) -> tuple[list[keras.Model], str]:
+    """What the networks of these checkpoints add, with their best weights.
 
     Returns:
         the networks, and the day (ISO, UTC) of the newest checkpoint.
 
     Raises:
-        DoubletError: a member has no checkpoint.
+        DoubletError: a checkpoint is missing.
     """
-    files = [checkpoint(runs, number) for number in range(PARTS)]
-    missing = [file.name for file in files if not file.exists()]
-    if missing:
-        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train` first")
-    members = [detail() for _ in files]
-    for network, file in zip(members, files, strict=True):
-        network.set_weights(stored(file, "averaged"))
+    networks = [detail() for _ in files]
+    for network, file in zip(networks, files, strict=True):
+        network.set_weights(checkpoint.weights(file, "best"))
     newest = max(file.stat().st_mtime for file in files)
-    return members, datetime.fromtimestamp(newest, UTC).date().isoformat()
+    return networks, datetime.fromtimestamp(newest, UTC).date().isoformat()
 
 
 class Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no type hints
@@ -80,6 +74,8 @@ class Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no type hints
 
         def double(tiles: tf.Tensor) -> dict[str, tf.Tensor]:
             doubled, spread = doubled_and_spread(details, tiles)
+            if len(details) == 1:  # one network agrees with itself
+                return {contract.DOUBLED: doubled}
             return {contract.DOUBLED: doubled, contract.SPREAD: spread}
 
         def describe(tiles: tf.Tensor) -> dict[str, tf.Tensor]:

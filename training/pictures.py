@@ -33,7 +33,7 @@ class Source:
 
     @property
     def held_out(self) -> bool:
-        return self.digest[1] == "0"
+        return self.digest[1] in "01"
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def part(folder: Path, number: int) -> list[Source]:
 
 
 def validation(folder: Path) -> list[Source]:
-    """What no member learns from."""
-    return [s for s in sources(folder) if s.held_out]
+    """What settings and checkpoints are chosen by; no network learns from it."""
+    return [s for s in sources(folder) if s.digest[1] == "0"]
 
 
 def decoded(path: Path) -> Picture:
@@ -106,6 +106,10 @@ class Crops:
             raise DoubletError(
                 f"{', '.join(small)}: too small for crops of {2 * self.size} px, take them away"
             )
+
+    @property
+    def pictures(self) -> int:
+        return len(self.pairs)
 
     def after(self, step: int) -> Iterator[Batch]:
         while True:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import keras
+import numpy as np
 
 from training import compact
 from training.architectures.blocks import leaky_relu, normalised, prelu, relu
@@ -14,6 +15,7 @@ from training.architectures.srcnn import srcnn, srcnn_subpixel
 from training.architectures.srresnet import dense, srresnet
 from training.architectures.unet import STRIDE, unet
 from training.architectures.vdsr import vdsr
+from training.degradation import Picture, rounded
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class Architecture:
     """Sides must be multiples of it, and so must any shift that the output is to follow."""
     white: float = 1.0
     """White, in input and output; black is 0."""
+
+    def double(self, network: keras.Model, picture: Picture) -> Picture:
+        """A whole picture, uint8 [h, w, 3] to [2h, 2w, 3], by one of its networks."""
+        height, width, _ = picture.shape
+        edges = [(0, -side % self.stride) for side in (height, width)]
+        padded = np.pad(picture, [*edges, (0, 0)], mode="edge")
+        levels = network((padded[None] * (self.white / 255)).astype(np.float32), training=False)
+        doubled = keras.ops.convert_to_numpy(levels)[0, : 2 * height, : 2 * width]
+        return rounded(doubled * (255 / self.white))
 
 
 _DONG = "https://arxiv.org/abs/1501.00092"

@@ -1,0 +1,1 @@
+"""Fitting networks: recipes, checkpoints, the loop, and what is written down of every run."""

@@ -1,0 +1,83 @@
+"""Which fittings a recipe means, and what each of them learns from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.errors import DoubletError
+from training.fitting import checkpoint
+from training.fitting.distillation import taught
+from training.fitting.fitting import Fitting, OneNetwork
+from training.fitting.recipe import Recipe
+from training.fitting.together import Members, SideBySide
+from training.pictures import PARTS, Crops, Pair, part, read
+
+ALL_PARTS = range(PARTS)
+
+
+def member_name(recipe: str, number: int) -> str:
+    """A member's fitting, by the hex digit of its part."""
+    return f"{recipe}-{number:x}"
+
+
+def members_files(runs: Path) -> list[Path]:
+    """The checkpoints of the sixteen members.
+
+    Raises:
+        DoubletError: a member has none.
+    """
+    files = [checkpoint.path(runs, member_name("member", number)) for number in ALL_PARTS]
+    if missing := [file.name for file in files if not file.exists()]:
+        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train member` first")
+    return files
+
+
+def one_for_each_part(
+    name: str, recipe: Recipe, pictures: Path, runs: Path, numbers: Sequence[int]
+) -> list[Fitting]:
+    """A network for each of the parts, fitted one after the other."""
+    return [
+        Fitting(
+            member_name(name, number),
+            OneNetwork(recipe),
+            crops(_pairs(pictures, [number]), recipe, seed=number),
+            recipe,
+            runs,
+        )
+        for number in numbers
+    ]
+
+
+def all_together(
+    name: str, recipe: Recipe, pictures: Path, runs: Path, numbers: Sequence[int]
+) -> Fitting:
+    """The same networks as `one_for_each_part`, in one vectorised step.
+
+    Raises:
+        DoubletError: only compact members can be fitted so.
+    """
+    if recipe.architecture != "compact":
+        raise DoubletError(f"{recipe.architecture} cannot be fitted together: only compact can")
+    batches = [crops(_pairs(pictures, [number]), recipe, seed=number) for number in numbers]
+    members = Members([member_name(name, number) for number in numbers], recipe)
+    return Fitting(f"{name}s", members, SideBySide(batches), recipe, runs)
+
+
+def one_of_all(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
+    """One network that learns from all parts."""
+    pairs = _pairs(pictures, ALL_PARTS)
+    return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS), recipe, runs)
+
+
+def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
+    """One network that learns from all parts and from the ensemble in `runs`."""
+    teachers = members_files(runs)
+    pairs = list(taught(_pairs(pictures, ALL_PARTS), teachers, runs / "taught"))
+    return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS + 1), recipe, runs)
+
+
+def crops(pairs: list[Pair], recipe: Recipe, seed: int) -> Crops:
+    return Crops(pairs, recipe.crop, recipe.batch, seed, recipe.degradation)
+
+
+def _pairs(pictures: Path, numbers: Sequence[int]) -> list[Pair]:
+    return [read(source) for number in numbers for source in part(pictures, number)]
