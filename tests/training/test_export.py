@@ -13,7 +13,8 @@ from serving import contract
 from training.compact import detail, member
 from training.degradation import rounded
 from training.evaluation import SavedModel
-from training.export import WARM_UP, trained_members
+from training.export import WARM_UP, trained
+from training.fitting.plan import members_files
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,11 @@ def test_the_warm_up_request_is_one_that_the_model_answers(
     assert served.run(tiles, contract.DOUBLED).shape == (1, 512, 512, 3)
 
 
-def test_a_member_without_checkpoint_is_named(tmp_path: Path) -> None:
+def test_a_network_without_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DoubletError, match=r"no checkpoint .*fast\.npz"):
+        trained([tmp_path / "fast.npz"])
+
+
+def test_members_without_checkpoints_are_named(tmp_path: Path) -> None:
     with pytest.raises(DoubletError, match=r"lacks member-0\.npz, .*member-f\.npz"):
-        trained_members(tmp_path)
+        members_files(tmp_path)

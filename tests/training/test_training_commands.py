@@ -10,8 +10,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from infra.errors import DoubletError
+from serving import contract
 from training.commands import commands
 from training.degradation import resized
+from training.evaluation import SavedModel
 from training.model_card import BEGIN, END
 
 
@@ -34,21 +36,63 @@ def save_picture(folder: Path, wanted: Callable[[str], bool]) -> None:
     pytest.fail("no such picture")
 
 
-def test_train_fits_what_it_is_asked_to_and_goes_on(tmp_path: Path) -> None:
-    save_picture(tmp_path, lambda digest: digest[0] == "3" and digest[1] != "0")
-    save_picture(tmp_path, lambda digest: digest[1] == "0")
-    train = ("train", tmp_path, "--runs", tmp_path / "runs", "--members", "3", "--steps", 4)
-    output = run(*train, "--every", 3)
-    assert "member 3, step 3 of 4" in output
-    assert "member 3, step 4 of 4" in output
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["member-3.npz"]
-    assert run(*train) == ""
+def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
+    """A start, members from it, the quick network from both, and both exports."""
+    for first in range(16):
+        save_picture(tmp_path, lambda d, part=f"{first:x}": d[0] == part and d[1] not in "01")
+    save_picture(tmp_path, lambda d: d[1] == "0")
+    runs, board = tmp_path / "runs", tmp_path / "scoreboard.csv"
+
+    def train(recipe: str, *options: object) -> str:
+        return run("train", recipe, tmp_path, "--runs", runs, "--scoreboard", board, *options)
+
+    output = train("start", "--steps", 3, "--every", 2)
+    assert "start, step 2 of 3" in output
+    assert "start, step 3 of 3" in output
+    train("member", "--together", "--steps", 2)
+    assert "member-3, step 2 of 2" in train("member", "--members", "3", "--steps", 2)
+    assert "step" not in train("member", "--members", "3", "--steps", 2)
+    assert "fast, step 2 of 2" in train("fast", "--steps", 2)
+    assert "| runs/fast | compact | 59,852 | 2 |" in run("scoreboard", "--scoreboard", board)
+
+    ensemble, fast = tmp_path / "doublet" / "7", tmp_path / "doublet-fast" / "1"
+    for what, folder in (("ensemble", ensemble), ("fast", fast)):
+        folder.parent.mkdir()
+        run("export", what, folder, "--runs", runs, "--data", "noise")
+    picture = np.random.default_rng(1).integers(0, 256, (9, 7, 3), np.uint8)
+    with SavedModel(ensemble) as sixteen, SavedModel(fast) as one:
+        assert (sixteen.card["members"], one.card["members"]) == (16, 1)
+        assert sixteen.card["training_data"] == "noise"
+        assert one.double(picture).shape == (18, 14, 3)
+        with pytest.raises(KeyError, match=contract.SPREAD):
+            one.run(picture[None], contract.SPREAD)
+
+
+def test_an_architecture_is_studied(tmp_path: Path) -> None:
+    save_picture(tmp_path, lambda d: d[0] == "3" and d[1] not in "01")
+    save_picture(tmp_path, lambda d: d[1] == "0")
+    for part in "012456789abcdef":
+        save_picture(tmp_path, lambda d, part=part: d[0] == part and d[1] not in "01")
+    options = ("--runs", tmp_path / "runs", "--scoreboard", tmp_path / "s.csv", "--steps", 2)
+    output = run("train", "study", tmp_path, "--architecture", "srcnn-subpixel", *options)
+    assert "srcnn-subpixel, step 2 of 2" in output
 
 
 def test_train_refuses_members_that_are_none(tmp_path: Path) -> None:
-    result = CliRunner().invoke(commands, ["train", str(tmp_path), "--members", "xyz"])
+    arguments = ["train", "member", str(tmp_path), "--members", "xyz"]
+    result = CliRunner().invoke(commands, arguments)
     assert result.exit_code == 2
     assert "give hex digits" in result.output
+
+
+def test_only_compact_members_are_fitted_together(tmp_path: Path) -> None:
+    with pytest.raises(DoubletError, match="unet cannot be fitted together"):
+        run("train", "original", tmp_path, "--together")
+
+
+def test_a_scoreboard_without_runs_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DoubletError, match="has no runs yet"):
+        run("scoreboard", "--scoreboard", tmp_path / "none.csv")
 
 
 def test_evaluate_prints_its_report_and_writes_it_to_the_card(
