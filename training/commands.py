@@ -12,7 +12,12 @@ from serving.embedded.hush import hushed
 
 commands = typer.Typer()
 
-Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of PNGs.")]
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, file_okay=False, help="Folder of pictures, or what `features` made of one."
+    ),
+]
 Runs = Annotated[Path, typer.Option(help="Where the checkpoints are kept.")]
 
 
@@ -20,6 +25,38 @@ def _hex_digits(text: str) -> str:
     if not set(text) <= set(string.hexdigits):
         raise typer.BadParameter("give hex digits, such as 0123 or 89abcdef")
     return text
+
+
+@commands.command()
+def features(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(exists=True, help="Folders of pictures, or CSVs of Open Images."),
+    ],
+    into: Annotated[Path, typer.Option(file_okay=False, help="The folder of shards.")],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Where a CSV's <ImageID>.jpg are."),
+    ] = None,
+    shard: Annotated[int, typer.Option(min=1, help="Size of a shard, in MiB.")] = 256,
+    smallest: Annotated[int, typer.Option(min=2, help="Least width and height, in pixels.")] = 96,
+) -> None:
+    """Pack pictures into shards that members learn from: sixteen parts, validation and test.
+
+    PNG, JPEG, WebP and TIFF are found in the folders and below. Equal pictures are packed once;
+    what cannot be used is listed with its reason in bad.tsv. A run that was stopped is gone on
+    with by the same command.
+
+    \b
+    Examples:
+      doublet features photos --into shards
+      doublet features train-images-boxable-with-rotation.csv --pictures train --into shards
+    """
+    from training.features.packing import Packing
+    from training.features.reporting import gather, pack_visibly
+
+    found = gather(sources, pictures, into)
+    typer.echo(pack_visibly(found, into, Packing(shard, smallest)))
 
 
 @commands.command()
@@ -42,8 +79,8 @@ def train(
     and its own --members.
     """
     _import_tensorflow()
+    from training.features.pictures import part, read, validation
     from training.fitting import Fitting, Recipe, take_turns
-    from training.pictures import part, read, validation
 
     runs.mkdir(parents=True, exist_ok=True)
     fittings = [

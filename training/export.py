@@ -24,8 +24,8 @@ from infra.errors import DoubletError
 from serving import contract
 from training.compact import detail
 from training.ensemble import doubled_and_spread
+from training.features.sources import PARTS
 from training.fitting import checkpoint, stored
-from training.pictures import PARTS
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 

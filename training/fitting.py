@@ -15,9 +15,10 @@ import keras
 import numpy as np
 
 from training.compact import detail, member
-from training.degradation import Picture, rounded
+from training.features.crops import Crops
+from training.features.degradation import Picture, rounded
+from training.features.pictures import Pair
 from training.measures import psnr
-from training.pictures import Crops, Pair
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from training.degradation import resized
+from training.features.degradation import resized
+from training.features.pictures import Pair
 from training.fitting import Fitting, Recipe, checkpoint, doubled, stored, take_turns
 from training.measures import psnr
-from training.pictures import Pair
 
 RECIPE = Recipe(steps=40, batch=2, crop=24, average=0.9, precision="float32")
 

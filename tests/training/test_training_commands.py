@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from infra.errors import DoubletError
 from training.commands import commands
-from training.degradation import resized
+from training.features.degradation import resized
 from training.model_card import BEGIN, END
 
 

@@ -1,0 +1,77 @@
+"""The crops that a member learns from: cut, augmented, halved, turned and damaged."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from infra.errors import DoubletError
+from training.features.augmentation import Augmentation
+from training.features.degradation import Degradation, Picture
+from training.features.pictures import Pair
+
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+MARGIN = 2
+"""Pixels of the half beyond a crop: four of the whole, as far as antialiased halving looks."""
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Random crops of some pairs: degraded halves [n, s, s, 3] with wholes [n, 2s, 2s, 3].
+
+    Grey levels 0..255 as float32. Batch k depends only on (seed, k), so that a run that was
+    killed goes on with the batches it would have seen.
+    """
+
+    pairs: Sequence[Pair]
+    size: int
+    batch: int
+    seed: int
+    degradation: Degradation = field(default_factory=Degradation)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        small = [pair.name for pair in self.pairs if min(pair.full.shape[:2]) < 2 * self.size]
+        if small:
+            raise DoubletError(
+                f"{', '.join(small)}: too small for crops of {2 * self.size} px, take them away"
+            )
+
+    def after(self, step: int) -> Iterator[Batch]:
+        while True:
+            chance = np.random.default_rng((self.seed, step))
+            crops = [self._crop(chance) for _ in range(self.batch)]
+            halves, wholes = zip(*crops, strict=True)
+            yield np.stack(halves).astype(np.float32), np.stack(wholes).astype(np.float32)
+            step += 1
+
+    @cached_property
+    def _areas(self) -> npt.NDArray[np.int64]:
+        """Running sum of the pictures' pixels: larger pictures are cut more often."""
+        return np.cumsum([pair.full.shape[0] * pair.full.shape[1] for pair in self.pairs])
+
+    def _crop(self, chance: np.random.Generator) -> tuple[Picture, Picture]:
+        pixel = chance.integers(self._areas[-1])
+        full = self.pairs[int(np.searchsorted(self._areas, pixel, "right"))].full
+        y, x = (int(chance.integers(side // 2 - self.size + 1)) for side in full.shape[:2])
+        whole = self.augmentation(self._region(full, y, x), chance)
+        half = self.degradation.halved(whole)
+        inside, inside_whole = slice(MARGIN, -MARGIN), slice(2 * MARGIN, -2 * MARGIN)
+        return (
+            self.degradation(half[inside, inside], chance),
+            whole[inside_whole, inside_whole],
+        )
+
+    def _region(self, full: Picture, y: int, x: int) -> Picture:
+        """The whole of the half at (y, x), with all that its halving looks at; edges repeated.
+
+        So the crop's half is that of the picture's half, without that the picture is halved.
+        """
+        rows, columns = (
+            np.clip(np.arange(2 * (at - MARGIN), 2 * (at + self.size + MARGIN)), 0, side - 1)
+            for at, side in zip((y, x), full.shape[:2], strict=True)
+        )
+        return full[np.ix_(rows, columns)]

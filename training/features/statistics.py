@@ -1,0 +1,79 @@
+"""What a folder of shards holds, as figures and as one picture."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from training.features.shards import as_json, entries, write
+
+FIGURES = "statistics.json"
+PLOT = "statistics.png"
+
+QUANTILES = {"least": 0.0, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "most": 1.0}
+
+BINS = 32
+
+AXES = {
+    "width": "width, px",
+    "height": "height, px",
+    "megapixels": "megapixels",
+    "red": "mean level of red",
+    "green": "mean level of green",
+    "blue": "mean level of blue",
+}
+
+
+def describe(folder: Path, shards: Mapping[str, int]) -> None:
+    """Write the figures of so many shards of each group, and plot them: at least one picture."""
+    table = pd.DataFrame(
+        [
+            (shard.group, entry.width, entry.height, entry.width * entry.height / 1e6, *entry.mean)
+            for shard, entry in entries(folder, shards)
+        ],
+        columns=["group", *AXES],
+    )
+    write(folder / FIGURES, as_json(figures(table)))
+    picture = io.BytesIO()
+    chart(table).save(picture, format="png")
+    write(folder / PLOT, picture.getvalue())
+
+
+def figures(table: pd.DataFrame) -> dict[str, object]:
+    """How many pictures and megapixels each group has, and the quantiles of everything else."""
+    groups = table.groupby("group")["megapixels"].agg(["count", "sum"])
+    return {
+        "pictures": len(table),
+        "megapixels": round(float(table["megapixels"].sum()), 3),
+        "groups": {
+            str(group): {"pictures": int(row["count"]), "megapixels": round(float(row["sum"]), 3)}
+            for group, row in groups.iterrows()
+        },
+        "quantiles": {
+            column: {
+                name: round(float(table[column].quantile(share)), 3)
+                for name, share in QUANTILES.items()
+            }
+            for column in AXES
+        },
+    }
+
+
+def chart(table: pd.DataFrame) -> alt.ConcatChart:
+    """Pictures by group, and a histogram of everything else."""
+    groups = table.groupby("group").size().reset_index(name="pictures")
+    bars = [alt.Chart(groups).mark_bar().encode(x="group:N", y="pictures:Q")]
+    bars += [_histogram(table[column], title) for column, title in AXES.items()]
+    return alt.concat(*(bar.properties(width=320, height=200) for bar in bars), columns=2)
+
+
+def _histogram(values: "pd.Series[float]", title: str) -> alt.Chart:
+    """Counted here: a chart of a million rows is none that a renderer takes."""
+    counts, edges = np.histogram(values, bins=BINS)
+    bins = pd.DataFrame({"start": edges[:-1], "end": edges[1:], "pictures": counts})
+    x = alt.X("start:Q", title=title, bin="binned")
+    bars: alt.Chart = alt.Chart(bins).mark_bar().encode(x=x, x2="end:Q", y="pictures:Q")
+    return bars
