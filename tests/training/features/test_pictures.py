@@ -72,7 +72,7 @@ def test_files_and_shards_give_the_same_crops(plain: Path, sharded: Path) -> Non
 def test_a_picture_from_a_shard_is_mapped_not_read(sharded: Path) -> None:
     base = read(sources(sharded)[0]).full
     while isinstance(base, np.ndarray) and base.base is not None:
-        base = base.base  # type: ignore[assignment]
+        base = base.base
     assert type(base).__name__ == "mmap"
 
 
