@@ -44,19 +44,16 @@ class Augmentation:
         return self._oriented(self._coloured(whole, chance), chance)
 
     def _coloured(self, whole: Picture, chance: np.random.Generator) -> Picture:
-        levels = whole.astype(np.float64)
-        if chance.random() < self.brightness:
-            levels = levels * self._share(chance)
-        if chance.random() < self.contrast:
-            # Around mid grey, not the crop's own mean: what is cut must not change a pixel.
-            levels = MID_GREY + (levels - MID_GREY) * self._share(chance)
-        if chance.random() < self.saturation:
-            grey = (levels @ np.array(LUMA))[..., None]
-            levels = grey + (levels - grey) * self._share(chance)
-        return rounded(levels)
-
-    def _share(self, chance: np.random.Generator) -> float:
-        return float(chance.uniform(1 - self.strength, 1 + self.strength))
+        brightness, contrast, saturation = shares = [
+            chance.uniform(1 - self.strength, 1 + self.strength) if chance.random() < often else 1.0
+            for often in (self.brightness, self.contrast, self.saturation)
+        ]
+        if shares == [1.0, 1.0, 1.0]:
+            return whole
+        # Around mid grey, not the crop's own mean: where a crop is cut must not change a pixel.
+        levels = MID_GREY + contrast * (brightness * whole - MID_GREY)
+        grey = (levels @ np.array(LUMA))[..., None]
+        return rounded(grey + saturation * (levels - grey))
 
     def _oriented(self, whole: Picture, chance: np.random.Generator) -> Picture:
         if chance.random() < self.mirror:

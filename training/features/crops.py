@@ -70,8 +70,10 @@ class Crops:
 
         So the crop's half is that of the picture's half, without that the picture is halved.
         """
-        rows, columns = (
-            np.clip(np.arange(2 * (at - MARGIN), 2 * (at + self.size + MARGIN)), 0, side - 1)
-            for at, side in zip((y, x), full.shape[:2], strict=True)
-        )
-        return full[np.ix_(rows, columns)]
+        spans = [(2 * (at - MARGIN), 2 * (at + self.size + MARGIN)) for at in (y, x)]
+        inside = tuple(slice(max(start, 0), stop) for start, stop in spans)
+        missing = [
+            (max(-start, 0), max(stop - side, 0))
+            for (start, stop), side in zip(spans, full.shape, strict=False)
+        ]
+        return np.pad(full[inside], [*missing, (0, 0)], mode="edge")

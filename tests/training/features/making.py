@@ -19,7 +19,7 @@ def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
 def save_many(folder: Path, count: int, height: int = 6, width: int = 8) -> Path:
     """So many different PNGs, named by their seeds."""
     for seed in range(count):
-        save(folder / f"{seed}.png", noise(height, width, 3, seed=seed))
+        save(folder / f"{seed}.png", noise(height, width, 3, seed=seed), compress_level=1)
     return folder
 
 

@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from infra.errors import DoubletError
 from tests.training.features.making import bytes_of, noise, save, save_many
+from training.commands import commands
 from training.features.pictures import sources
 from training.features.reporting import gather
 
@@ -38,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_without_redoing_anything(folder: Path, tmp_path: Path) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     assert run(folder, "--into", straight, "--shard", 1).returncode == 0
@@ -70,6 +73,19 @@ def test_it_says_what_became_of_everything(folder: Path, tmp_path: Path) -> None
     )
     assert outcome.stderr == ""
     assert "more/small.png\ttoo small (8x8)" in (tmp_path / "shards" / "bad.tsv").read_text()
+
+
+def test_members_learn_from_shards(tmp_path: Path) -> None:
+    pictures = save_many(tmp_path / "pictures", 50, height=100, width=100)
+    assert run(pictures, "--into", tmp_path / "shards").returncode == 0
+    arguments = ["train", tmp_path / "shards", "--members", "3", "--steps", 2]
+    trained = CliRunner().invoke(
+        commands,
+        [str(argument) for argument in [*arguments, "--runs", tmp_path / "runs"]],
+        catch_exceptions=False,
+    )
+    assert trained.exit_code == 0
+    assert "member 3, step 2 of 2" in trained.output
 
 
 def test_somebody_who_looks_on_sees_how_far_it_is(folder: Path, tmp_path: Path) -> None:
