@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from training.fitting.commands import commands as fitting_commands
+import training.features.commands
+import training.fitting.commands
 from training.quiet import import_tensorflow
 
 commands = typer.Typer()
-commands.add_typer(fitting_commands)
+for noun in (training.features, training.fitting):
+    commands.add_typer(noun.commands.commands)
 
 
 class Exported(StrEnum):

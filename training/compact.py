@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from training.degradation import weights
+from training.features.degradation import weights
 
 WIDTH = 32
 """Channels: two full AVX-512 registers of float32."""

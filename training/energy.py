@@ -17,8 +17,9 @@ threads, 2 W each; memory, fans and losses more than double it."""
 class Meter(Protocol):
     """Counts joules from some moment on."""
 
-    source: str
-    """How it knows: `RAPL`, `NVML` or `estimated`."""
+    @property
+    def source(self) -> str:
+        """How it knows: `RAPL`, `NVML` or `estimated`."""
 
     def joules(self) -> float:
         """Joules since that moment; only differences mean anything."""

@@ -19,9 +19,10 @@ from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from infra.errors import DoubletError
 from serving import contract
-from training.degradation import Picture, resized
+from training.features.degradation import Picture, resized
+from training.features.pictures import Pair, read, validation
+from training.features.sources import decoded
 from training.measures import psnr, ssim
-from training.pictures import Pair, decoded, read, validation
 
 TIMED_TILES = (4, 256, 256, 3)
 """A full call of the consumer's default settings."""

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
-from training.degradation import Picture
+from training.features.degradation import Picture
 
 SHAVED = 2
 """Pixels left out along every edge: the literature shaves as many as the factor."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.compact import detail, member, radius
-from training.degradation import weights
+from training.features.degradation import weights
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (5, 3), (17, 8)])

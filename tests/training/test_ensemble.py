@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from training.degradation import weights
 from training.ensemble import doubled_and_spread
+from training.features.degradation import weights
 
 Phases = np.ndarray
 SHAPE = (2, 5, 7)

@@ -11,9 +11,9 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from infra.errors import DoubletError
 from serving import contract
 from training.compact import detail, member
-from training.degradation import rounded
 from training.evaluation import SavedModel
 from training.export import WARM_UP, trained
+from training.features.degradation import rounded
 from training.fitting.plan import members_files
 
 

@@ -13,15 +13,16 @@ from skimage import data
 
 from infra.errors import DoubletError
 from training.architectures import ARCHITECTURES
-from training.degradation import resized
 from training.energy import Estimate
+from training.features.crops import Crops
+from training.features.degradation import resized
+from training.features.pictures import Pair
 from training.fitting import checkpoint
 from training.fitting.fitting import Fitting, OneNetwork
 from training.fitting.recipe import RECIPES, Recipe, recipe
 from training.fitting.together import Members, SideBySide, apart
 from training.fitting.turns import take_turns
 from training.measures import psnr
-from training.pictures import Crops, Pair
 
 RECIPE = Recipe(steps=40, batch=2, crop=24, average=0.9, warm_up=2)
 METER = Estimate()
@@ -30,7 +31,7 @@ METER = Estimate()
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     full = data.astronaut()[:128, 160:288]  # type: ignore[no-untyped-call]
-    return Pair("astronaut", full, resized(full, 0.5))
+    return Pair("astronaut", full)
 
 
 def fitting(pair: Pair, runs: Path, name: str = "start", recipe: Recipe = RECIPE) -> Fitting:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.data import shared_data
-from training.degradation import resized
 from training.evaluation import benchmark
+from training.features.degradation import resized
 from training.measures import psnr, ssim
 
 

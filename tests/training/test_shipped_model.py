@@ -7,8 +7,8 @@ import pytest
 from skimage import data
 
 from serving import contract
-from training.degradation import resized
 from training.evaluation import SavedModel
+from training.features.degradation import resized
 from training.measures import psnr
 
 MODELS = Path(__file__).parents[2] / "serving" / "models"

@@ -15,7 +15,7 @@ from training.architectures.srcnn import srcnn, srcnn_subpixel
 from training.architectures.srresnet import dense, srresnet
 from training.architectures.unet import STRIDE, unet
 from training.architectures.vdsr import vdsr
-from training.degradation import Picture, rounded
+from training.features.degradation import Picture, rounded
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ def _hex_digits(text: str) -> str:
 @commands.command()
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="start, member, fast, original or study: docs/training.md.")
+        str,
+        typer.Argument(help="start, settle, member, fast, original or study: docs/training.md."),
     ],
     pictures: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     runs: Annotated[Path, typer.Option(help="Where checkpoints and curves are kept.")] = Path(
@@ -61,21 +62,21 @@ def train(
     import keras
 
     from training.energy import meter
+    from training.features.pictures import read, validation
     from training.fitting import plan
     from training.fitting.device import device
     from training.fitting.journal import Journal
     from training.fitting.progress import shown
     from training.fitting.recipe import recipe as find
     from training.fitting.turns import take_turns
-    from training.pictures import read, validation
 
     here = device()
     keras.config.set_dtype_policy(here.precision)
     wanted = find(recipe, steps, architecture)
     numbers = sorted({int(digit, 16) for digit in members})
     if recipe in ("member", "original"):
-        build = plan.all_together if together else plan.one_for_each_part
-        fittings = build(recipe, wanted, pictures, runs, numbers)
+        order = recipe, wanted, pictures, runs, numbers
+        fittings = [plan.all_together(*order)] if together else plan.one_for_each_part(*order)
     elif recipe == "fast":
         fittings = [plan.distilled(recipe, wanted, pictures, runs)]
     else:

@@ -13,16 +13,13 @@ import numpy as np
 from PIL import Image
 
 from training.compact import detail, member
-from training.degradation import rounded
+from training.features.degradation import rounded
+from training.features.pictures import Pair
 from training.fitting import checkpoint
-from training.pictures import Pair
-
-TRUTH = 0.5
-"""Share of the truth in what is learnt; the rest is the ensemble's."""
 
 
 def taught(pairs: Sequence[Pair], teachers: Sequence[Path], answers: Path) -> Iterator[Pair]:
-    """The pairs with the blend of truth and the teachers' mean for their wholes.
+    """The pairs with the teachers' mean as their answer.
 
     Args:
         teachers: checkpoints of compact members.
@@ -39,8 +36,7 @@ def taught(pairs: Sequence[Pair], teachers: Sequence[Path], answers: Path) -> It
         if not file.exists():
             _write(file, _mean_answer(network, members, pair))
         with Image.open(file) as image:
-            blend = TRUTH * pair.full + (1 - TRUTH) * np.asarray(image, np.float64)
-        yield replace(pair, full=rounded(blend))
+            yield replace(pair, answer=np.asarray(image))
 
 
 def _mean_answer(network: keras.Model, members: list[checkpoint.Weights], pair: Pair) -> np.ndarray:

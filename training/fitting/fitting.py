@@ -18,10 +18,11 @@ import numpy as np
 
 from training.architectures import ARCHITECTURES, Architecture
 from training.energy import Meter
+from training.features.crops import Batch
+from training.features.pictures import Pair
 from training.fitting import checkpoint
 from training.fitting.recipe import Recipe
 from training.measures import psnr
-from training.pictures import Batch, Pair
 
 
 class Network(Protocol):

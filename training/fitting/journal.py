@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from infra.clock import utc_now
 from training import scoreboard
-from training.degradation import resized
 from training.energy import Meter
+from training.features.degradation import resized
+from training.features.pictures import Pair
 from training.fitting.device import Device
 from training.fitting.fitting import Fitting, Turn
 from training.measures import psnr
-from training.pictures import Pair
 
 
 @dataclass

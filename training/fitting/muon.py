@@ -35,9 +35,9 @@ class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no t
         self.members = members
 
     def _should_use_adamw(self, variable: Any) -> bool:
-        *_, entering, leaving = [1, *variable.shape]
-        is_kernel = len(variable.shape) - self.members == 4
-        return not is_kernel or bool(PIXEL_CHANNELS & {entering, leaving})
+        shape = tuple(variable.shape)
+        is_kernel = len(shape) - self.members == 4
+        return not is_kernel or bool(PIXEL_CHANNELS & {*shape[-2:]})
 
     def _clip_gradients(self, gradients: list[Any]) -> list[Any]:
         squares = sum(self._square(gradient) for gradient in gradients)

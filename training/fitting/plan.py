@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.errors import DoubletError
+from training.features.crops import Crops
+from training.features.pictures import Pair, part, read
+from training.features.sources import PARTS
 from training.fitting import checkpoint
 from training.fitting.distillation import taught
 from training.fitting.fitting import Fitting, OneNetwork
 from training.fitting.recipe import Recipe
 from training.fitting.together import Members, SideBySide
-from training.pictures import PARTS, Crops, Pair, part, read
 
 ALL_PARTS = range(PARTS)
 

@@ -7,7 +7,7 @@ import keras
 
 from infra.errors import DoubletError
 from training.architectures import ARCHITECTURES
-from training.degradation import Degradation
+from training.features.degradation import Degradation
 from training.fitting.muon import KernelMuon
 
 ADAM_SHARE = 0.375
@@ -37,8 +37,10 @@ class Recipe:
     rate: float = 4e-3
     """Peak of the learning rate."""
     schedule: Schedule = "cosine"
-    """After the warm-up: a cosine down to a hundredth, the peak for ever, or half as much after
-    every `PLATEAU` evaluations in which nothing was better."""
+    """After the warm-up: a cosine down to its `last` share, the peak for ever, or half as much
+    after every `PLATEAU` evaluations in which nothing was better."""
+    last: float = 0.01
+    """Share of the peak that is left at the end of a cosine."""
     warm_up: int = 200
     """Steps in which the rate rises."""
     patience: int | None = None
@@ -59,7 +61,7 @@ class Recipe:
         return keras.optimizers.schedules.CosineDecay(
             self.rate / self.warm_up,
             max(1, self.steps - self.warm_up),
-            alpha=0.01,
+            alpha=self.last,
             warmup_target=self.rate,
             warmup_steps=self.warm_up,
         )
@@ -85,11 +87,12 @@ class Recipe:
 CLEAN = Degradation(jpeg=0.0, noise=0.0)
 
 RECIPES = {
-    # What ships. The start learns at a constant rate from all parts, so that it can be left at any
-    # step; the members and the quick network go on from it, each to its own end.
-    "start": Recipe(steps=20_000, schedule="constant", average=0.999),
-    "member": Recipe(steps=1_000, start="start", rate=3e-3, warm_up=20),
-    "fast": Recipe(steps=5_000, start="start", rate=3e-3, warm_up=20),
+    # What ships. The start learns from all parts at a constant rate, so that it can be left at any
+    # step, and settles; the members and the quick network go on from there, each to its own end.
+    "start": Recipe(steps=11_000, schedule="constant", average=0.999),
+    "settle": Recipe(steps=12_000, start="start", last=0.25, warm_up=20, average=0.999),
+    "member": Recipe(steps=600, start="settle", rate=1.5e-3, warm_up=20),
+    "fast": Recipe(steps=5_000, start="settle", rate=1e-3, warm_up=20),
     # The original project's, but for the number of steps: five epochs of a sixteenth of Open
     # Images were some 350,000.
     "original": Recipe(

@@ -15,11 +15,12 @@ import numpy as np
 from keras import ops
 
 from training.compact import DEPTH, MID_GREY, WIDTH, Bicubic
+from training.features.crops import Batch
+from training.features.pictures import Pair
 from training.fitting import checkpoint
 from training.fitting.checkpoint import Weights
 from training.fitting.fitting import Batches, OneNetwork
 from training.fitting.recipe import Recipe
-from training.pictures import Batch, Pair
 
 TAPS = [(row, column) for row in range(3) for column in range(3)]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from training.energy import Meter
+from training.features.pictures import Pair
 from training.fitting.fitting import Fitting, Turn
-from training.pictures import Pair
 
 
 def take_turns(

@@ -1,16 +1,18 @@
 """How a low-resolution input is made from a picture: what the members learn to undo.
 
 `resized` is MATLAB's `imresize(picture, factor, "bicubic")` (antialiased), the literature's way
-of halving a benchmark picture. `Degradation` adds what real pictures suffer on top of it.
+of halving a benchmark picture. `Degradation` adds what real pictures suffer on top of it; the
+truth is never damaged.
 """
 
 import io
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 Picture = npt.NDArray[np.uint8]
 
@@ -63,12 +65,21 @@ def compressed(picture: Picture, quality: int) -> Picture:
     return np.asarray(Image.open(file))
 
 
+def blurred(picture: Picture, deviation: float) -> Picture:
+    """uint8 [h, w, 3] under a Gaussian whose standard deviation is in pixels."""
+    return np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(deviation)))
+
+
+Halving = Literal["antialiased bicubic", "every second pixel"]
+"""The literature's, or the original project's, whose inputs are aliased."""
+
+
 @dataclass(frozen=True)
 class Degradation:
-    """What happens to an already halved crop, each with its own probability.
+    """How a half is made, and what happens to it, each with its own probability.
 
-    Both are rare because a member that expects damage everywhere blurs what is clean: most
-    pictures that arrive are clean, and the benchmarks all are.
+    Damage is rare because a member that expects it everywhere blurs what is clean: most pictures
+    that arrive are clean, and the benchmarks all are.
     """
 
     jpeg: float = 0.1
@@ -76,9 +87,22 @@ class Degradation:
     noise: float = 0.05
     deviation: float = 3.0
     """Largest standard deviation of the noise, in grey levels: a long exposure's, not a fault's."""
+    blur: float = 0.0
+    softness: float = 1.0
+    """Largest standard deviation of the blur, in pixels of the half: a lens slightly off focus."""
+    halving: Halving = "antialiased bicubic"
+
+    def halved(self, whole: Picture) -> Picture:
+        """uint8 [2h, 2w, 3] to [h, w, 3], undamaged."""
+        return whole[::2, ::2] if self.halving == "every second pixel" else resized(whole, 0.5)
 
     def __call__(self, crop: Picture, chance: np.random.Generator) -> Picture:
-        """uint8 [h, w, 3] in and out; the same generator state gives the same damage."""
+        """uint8 [h, w, 3] in and out; the same generator state gives the same damage.
+
+        In the order in which a camera does it: the lens, the sensor, the file.
+        """
+        if chance.random() < self.blur:
+            crop = blurred(crop, chance.uniform(0, self.softness))
         if chance.random() < self.noise:
             grain = chance.normal(0, chance.uniform(0, self.deviation), crop.shape)
             crop = np.clip(np.rint(crop + grain), 0, 255).astype(np.uint8)
