@@ -59,6 +59,20 @@ def export(
 
 
 @commands.command()
+def average(
+    checkpoints: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="Such as runs/original-0.npz.")
+    ],
+    into: Annotated[Path, typer.Option(help="The .keras file to write.")],
+) -> None:
+    """Write the mean of some networks as one Keras file, which `doublet evaluate` takes."""
+    import_tensorflow()
+    from training.averaged import averaged
+
+    averaged(checkpoints).save(into)
+
+
+@commands.command()
 def evaluate(
     model: Annotated[
         Path, typer.Argument(exists=True, file_okay=False, help="Version folder of a SavedModel.")

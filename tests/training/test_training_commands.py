@@ -1,6 +1,5 @@
 """`doublet train` and `doublet evaluate`, as a person calls them."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,10 @@ from typer.testing import CliRunner
 
 from infra.errors import DoubletError
 from serving import contract
+from tests.training.making import save_one_of_each
 from training.commands import commands
 from training.evaluation import SavedModel
 from training.features.degradation import resized
-from training.features.sources import PARTS, Source
 from training.model_card import BEGIN, END
 
 
@@ -21,22 +20,6 @@ def run(*arguments: object) -> str:
     result = CliRunner().invoke(commands, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-def save_one_of_each(folder: Path) -> None:
-    """A picture for each of the sixteen parts, and one for validation."""
-    groups: set[str] = set()
-    for seed in range(1000):
-        pixels = np.random.default_rng(seed).integers(0, 256, (13, 13, 3), np.uint8)
-        path = folder / f"{seed}.png"
-        Image.fromarray(pixels).resize((104, 104)).save(path)
-        group = Source(path, hashlib.sha256(path.read_bytes()).hexdigest()).group
-        if group == "test" or group in groups:
-            path.unlink()
-        groups.add(group)
-        if len(groups - {"test"}) == PARTS + 1:
-            return
-    pytest.fail("a thousand pictures, and none for some part")
 
 
 def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Crops:
         pixel = chance.integers(self._areas[-1])
         pair = self.pairs[int(np.searchsorted(self._areas, pixel, "right"))]
         y, x = (int(chance.integers(side // 2 - self.size + 1)) for side in pair.full.shape[:2])
-        twin = copy.deepcopy(chance)
+        twin = copy.deepcopy(chance) if pair.answer is not None else chance
         whole = self.augmentation(self._region(pair.full, y, x), chance)
         half = self.degradation.halved(whole)
         learnt = whole.astype(np.float32)
