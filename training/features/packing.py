@@ -20,7 +20,7 @@ from typing import BinaryIO
 from infra.errors import DoubletError
 from training.features.degradation import Picture
 from training.features.shards import INDEX, PLAN, Contents, Entry, Shard, as_json, write
-from training.features.sources import Source, Unfit, decoded, even
+from training.features.sources import Source, Unfit, even, examined
 from training.features.statistics import describe
 
 FORMAT = 1
@@ -125,20 +125,20 @@ class _Packer:
             self._advance(contents.taken)
             yield contents
             number, done = number + 1, done + contents.taken
-        examined = self._examined(members[done:])
+        pictures = self._pictures(members[done:])
         while done < len(members):
-            contents = self._write(Shard(self._into, group, number), examined)
+            contents = self._write(Shard(self._into, group, number), pictures)
             yield contents
             number, done = number + 1, done + contents.taken
 
-    def _examined(self, sources: list[Source]) -> Iterator[tuple[Source, Picture | Unfit]]:
+    def _pictures(self, sources: list[Source]) -> Iterator[tuple[Source, Picture | Unfit]]:
         for start in range(0, len(sources), AHEAD):
             window = sources[start : start + AHEAD]
             yield from zip(window, self._threads.map(self._examine, window), strict=True)
 
     def _examine(self, source: Source) -> Picture | Unfit:
         try:
-            picture = even(decoded(source.path, source.rotation))
+            picture = even(examined(source.path, source.rotation))
         except Unfit as error:
             return error
         height, width, _ = picture.shape
@@ -146,12 +146,12 @@ class _Packer:
             return Unfit(f"too small ({width}x{height})")
         return picture
 
-    def _write(self, shard: Shard, examined: Iterator[tuple[Source, Picture | Unfit]]) -> Contents:
+    def _write(self, shard: Shard, pictures: Iterator[tuple[Source, Picture | Unfit]]) -> Contents:
         """Fill a shard from what is left; nothing of it counts before its JSON is in place."""
         contents = Contents()
         unfinished = shard.pixels.with_suffix(".partial")
         with unfinished.open("wb") as file:
-            for source, picture in examined:
+            for source, picture in pictures:
                 self._take(source, picture, contents, file)
                 self._advance(1)
                 if file.tell() >= self._packing.mebibytes * 2**20:

@@ -85,10 +85,7 @@ class Source:
         Raises:
             DoubletError: it cannot be decoded.
         """
-        try:
-            return even(decoded(self.path, self.rotation))
-        except Unfit as error:
-            raise DoubletError(f"{self.path} is {error}: take it away") from error
+        return even(decoded(self.path, self.rotation))
 
 
 def files(folder: Path) -> list[Source]:
@@ -118,6 +115,18 @@ def _hash(path: Path) -> str:
 
 
 def decoded(path: Path, rotation: int | None = None) -> Picture:
+    """As `examined`, for a picture that has to be there.
+
+    Raises:
+        DoubletError: with its path and the reason why not.
+    """
+    try:
+        return examined(path, rotation)
+    except Unfit as error:
+        raise DoubletError(f"{path} is {error}: take it away or replace it") from error
+
+
+def examined(path: Path, rotation: int | None = None) -> Picture:
     """A picture file as uint8 [h, w, 3], upright.
 
     Args:

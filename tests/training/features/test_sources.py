@@ -11,7 +11,7 @@ from PIL import Image
 from infra.errors import DoubletError
 from tests.data import shared_data
 from tests.training.features.making import bad_files, noise, save
-from training.features.sources import Source, Unfit, decoded, files
+from training.features.sources import Source, Unfit, decoded, examined, files
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def test_an_opaque_alpha_channel_is_no_matter_and_a_transparent_one_is(tmp_path:
     np.testing.assert_array_equal(decoded(path), pixels[..., :3])
     pixels[2, 3, 3] = 254
     with pytest.raises(Unfit, match=r"^transparent$"):
-        decoded(save(path, pixels))
+        examined(save(path, pixels))
 
 
 def test_every_unfit_file_has_its_reason(tmp_path: Path) -> None:
     for name, reason in bad_files(tmp_path).items():
         with pytest.raises(Unfit) as raised:
-            decoded(tmp_path / name)
+            examined(tmp_path / name)
         assert str(raised.value).startswith(reason)
         assert str(tmp_path) not in str(raised.value)
     with pytest.raises(Unfit, match=r"^missing$"):
-        decoded(tmp_path / "absent.png")
+        examined(tmp_path / "absent.png")
 
 
 def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> 
     changed = header[:16] + size + header[24:29]
     path.write_bytes(changed + struct.pack(">I", zlib.crc32(changed[12:29])) + header[33:])
     with pytest.raises(Unfit, match=r"too large \(10000x10001\)"):
-        decoded(path)
+        examined(path)
 
 
 def test_an_unfit_file_among_those_to_learn_from_is_named(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_whatever_other_people_made_ends_as_a_picture_or_with_a_reason() -> None
 
 def ending_of(path: Path) -> str:
     try:
-        picture = decoded(path)
+        picture = examined(path)
     except Unfit as error:
         return str(error)
     return "fit" if picture.dtype == np.uint8 and picture.shape[2] == 3 else ""
