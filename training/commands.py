@@ -1,6 +1,5 @@
 """The commands of training: fit the members, export the ensemble, evaluate what was exported."""
 
-import os
 import string
 import subprocess
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from serving.embedded.hush import hushed
+from training.evaluation.commands import evaluate
+from training.quiet import import_tensorflow
 
 commands = typer.Typer()
 
@@ -41,7 +41,7 @@ def train(
     last checkpoints. On a CPU, one process a core is fastest, each with TF_NUM_INTRAOP_THREADS=1
     and its own --members.
     """
-    _import_tensorflow()
+    import_tensorflow()
     from training.fitting import Fitting, Recipe, take_turns
     from training.pictures import part, read, validation
 
@@ -67,7 +67,7 @@ def export(
     ),
 ) -> None:
     """Export the sixteen members as one SavedModel that TensorFlow Serving loads."""
-    _import_tensorflow()
+    import_tensorflow()
     from training.compact import radius
     from training.export import Card, trained_members, write
 
@@ -84,35 +84,7 @@ def export(
     typer.echo(f"{into}: {card.members} members, {card.parameters:,} parameters")
 
 
-@commands.command()
-def evaluate(
-    model: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Version folder of a SavedModel.")
-    ],
-    benchmarks: Annotated[
-        list[Path],
-        typer.Argument(exists=True, file_okay=False, help="Folders with HR/ and LR_x2/."),
-    ],
-    held_out: Annotated[
-        Path | None,
-        typer.Option(help="Training folder whose held-out pictures are measured, too."),
-    ] = None,
-    card: Annotated[
-        Path | None, typer.Option(help="Model card whose evaluation is replaced.")
-    ] = None,
-) -> None:
-    """Measure a SavedModel beside bicubic: PSNR and SSIM on Y, CPU seconds per megapixel."""
-    _import_tensorflow()
-    from training import evaluation
-    from training.model_card import replace_evaluation
-
-    sets = {folder.name: evaluation.benchmark(folder) for folder in benchmarks}
-    if held_out is not None:
-        sets["held out"] = evaluation.held_out(held_out)
-    report = evaluation.report(model, sets)
-    typer.echo(report)
-    if card is not None:
-        replace_evaluation(card, report)
+commands.command()(evaluate)
 
 
 def _commit() -> str:
@@ -121,11 +93,3 @@ def _commit() -> str:
     command = ["git", "-C", str(room), "log", "-1", "--format=%h", "--", "."]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip()
-
-
-def _import_tensorflow() -> None:
-    """Once, late and quietly: it takes seconds, and says what matters to nobody here."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a missing GPU is not an error
-    with hushed():
-        import tensorflow as tf
-    tf.get_logger().setLevel("ERROR")  # the Session's loader is deprecated, and what we need
