@@ -12,7 +12,7 @@ from infra.errors import DoubletError
 from serving import contract
 from training.compact import detail, member
 from training.degradation import rounded
-from training.evaluation import SavedModel
+from training.evaluation.saved_model import SavedModel
 from training.export import WARM_UP, trained_members
 
 

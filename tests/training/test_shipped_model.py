@@ -8,7 +8,7 @@ from skimage import data
 
 from serving import contract
 from training.degradation import resized
-from training.evaluation import SavedModel
+from training.evaluation.saved_model import SavedModel
 from training.measures import psnr
 
 MODELS = Path(__file__).parents[2] / "serving" / "models"
