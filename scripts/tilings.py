@@ -36,7 +36,8 @@ class Counted:
         """One tile: uint8 [h, w, 3] to [2h, 2w, 3]."""
         self.tiles += 1
         self.pixels += tile.shape[0] * tile.shape[1]
-        return self.model.run(tile[None], contract.DOUBLED)[0]
+        doubled: Picture = self.model.run(tile[None], contract.DOUBLED)[0]
+        return doubled
 
 
 def main(model: Path, file: Path) -> None:
@@ -96,7 +97,8 @@ def inner(radius: int) -> tuple[slice, slice]:
 def doubled_at_once(model: SavedModel, picture: Picture, halo: int) -> Picture:
     """The whole picture in one call, continued by reflection as ours is."""
     continued = np.pad(picture, ((halo, halo), (halo, halo), (0, 0)), mode="reflect")
-    return model.run(continued[None], contract.DOUBLED)[0][inner(halo)]
+    doubled: Picture = model.run(continued[None], contract.DOUBLED)[0]
+    return doubled[inner(halo)]
 
 
 def with_halos(counted: Counted, picture: Picture, tiling: Tiling) -> Picture:

@@ -54,7 +54,8 @@ class Calibration:
     @property
     def pixels(self) -> Levels:
         """How many had each of SPREADS."""
-        return self.counts.sum(1).astype(np.float64)
+        across: Levels = self.counts.sum(1).astype(np.float64)
+        return across
 
     @property
     def mean_error(self) -> Levels:

@@ -42,7 +42,7 @@ def test_members_are_read_from_their_checkpoints(tmp_path: Path) -> None:
         weights = [w + int(digit, 16) for w in detail().get_weights()]
         np.savez(
             tmp_path / f"member-{digit}.npz",
-            **{f"averaged/{i}": w for i, w in enumerate(weights)},  # type: ignore[arg-type]
+            **{f"averaged/{i}": w for i, w in enumerate(weights)},
         )
     three, eleven = stored_members(tmp_path)
     difference = eleven.get_weights()[-1] - three.get_weights()[-1]
@@ -53,7 +53,7 @@ def test_without_members_there_is_nothing_to_average(tmp_path: Path, pictures: P
     with pytest.raises(DoubletError, match="fewer than two"):
         stored_members(tmp_path)
     for digit in "01":
-        np.savez(tmp_path / f"member-{digit}.npz", **{"averaged/0": np.zeros(3)})
+        np.savez(tmp_path / f"member-{digit}.npz", np.zeros(3))
     with pytest.raises(DoubletError, match="holds no member of today's shape"):
         stored_members(tmp_path)
     blind = PictureSet("blind", [Example("blind", pictures.examples[0].half, None)])

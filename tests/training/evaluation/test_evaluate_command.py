@@ -52,7 +52,7 @@ def test_a_saved_model_is_measured_and_everything_is_written(
     assert {row["spread"] != "" for row in rows if row["subject"] == "doublet/1"} == {True}
     for name in ("ranks", "calibration", "best", "worst"):
         with Image.open(into / f"{name}.png") as plot:
-            assert len(plot.convert("L").getcolors()) > 20, name  # something is drawn
+            assert len(set(plot.convert("L").tobytes())) > 20, name  # something is drawn
 
 
 def test_bfloat16_is_measured_only_where_the_processor_has_it(

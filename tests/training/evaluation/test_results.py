@@ -13,7 +13,7 @@ from training.evaluation.report import report, write_scores
 from training.evaluation.results import Results
 from training.evaluation.scores import scores
 from training.evaluation.sets import Example, PictureSet, examples
-from training.evaluation.subjects import Bicubic, Lanczos
+from training.evaluation.subjects import Bicubic, Lanczos, Subject
 from training.measures import psnr
 
 
@@ -43,7 +43,7 @@ def results() -> Results:
         PictureSet("one of them", [shared]),
         PictureSet("blind", [Example("blind", example(2).half, None)]),
     ]
-    subjects = [Bicubic(), Lanczos(), Perfect(examples(sets))]
+    subjects: list[Subject] = [Bicubic(), Lanczos(), Perfect(examples(sets))]
     return Results(
         sets=sets,
         scores={subject.name: scores(subject, examples(sets)) for subject in subjects},
