@@ -9,6 +9,7 @@ import typer
 
 import training.features.commands
 import training.fitting.commands
+from training.evaluation.commands import evaluate
 from training.quiet import import_tensorflow
 
 commands = typer.Typer()
@@ -72,35 +73,7 @@ def average(
     averaged(checkpoints).save(into)
 
 
-@commands.command()
-def evaluate(
-    model: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Version folder of a SavedModel.")
-    ],
-    benchmarks: Annotated[
-        list[Path],
-        typer.Argument(exists=True, file_okay=False, help="Folders with HR/ and LR_x2/."),
-    ],
-    held_out: Annotated[
-        Path | None,
-        typer.Option(help="Training folder whose held-out pictures are measured, too."),
-    ] = None,
-    card: Annotated[
-        Path | None, typer.Option(help="Model card whose evaluation is replaced.")
-    ] = None,
-) -> None:
-    """Measure a SavedModel beside bicubic: PSNR and SSIM on Y, CPU seconds per megapixel."""
-    import_tensorflow()
-    from training import evaluation
-    from training.model_card import replace_evaluation
-
-    sets = {folder.name: evaluation.benchmark(folder) for folder in benchmarks}
-    if held_out is not None:
-        sets["held out"] = evaluation.held_out(held_out)
-    report = evaluation.report(model, sets)
-    typer.echo(report)
-    if card is not None:
-        replace_evaluation(card, report)
+commands.command()(evaluate)
 
 
 def _commit() -> str:

@@ -1,5 +1,6 @@
 """Energy used by what we run: read where the machine tells it, else estimated, and labelled so."""
 
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,12 +61,18 @@ class Nvml:
 
 @dataclass(frozen=True)
 class Estimate:
-    """This process's CPU seconds at WATTS_A_CORE."""
+    """The CPU seconds of this process and of those that it started, at WATTS_A_CORE."""
 
     source: str = "estimated"
 
     def joules(self) -> float:
-        return time.process_time() * WATTS_A_CORE
+        return cpu_seconds() * WATTS_A_CORE
+
+
+def cpu_seconds() -> float:
+    """That this process and its ended children have used."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def meter(powercap: Path = POWERCAP) -> Meter:

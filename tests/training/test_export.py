@@ -11,7 +11,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from infra.errors import DoubletError
 from serving import contract
 from training.compact import detail, member
-from training.evaluation import SavedModel
+from training.evaluation.saved_model import SavedModel
 from training.export import WARM_UP, trained
 from training.features.degradation import rounded
 from training.fitting.plan import members_files

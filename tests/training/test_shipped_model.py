@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from serving import contract
-from training.evaluation import SavedModel
+from training.evaluation.saved_model import SavedModel
 from training.features.degradation import resized
 from training.measures import psnr
 

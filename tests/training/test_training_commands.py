@@ -1,19 +1,16 @@
-"""`doublet train` and `doublet evaluate`, as a person calls them."""
+"""`doublet train`, as a person calls it."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from infra.errors import DoubletError
 from serving import contract
 from tests.training.making import save_one_of_each
 from training.commands import commands
-from training.evaluation import SavedModel
-from training.features.degradation import resized
-from training.model_card import BEGIN, END
+from training.evaluation.saved_model import SavedModel
 
 
 def run(*arguments: object) -> str:
@@ -75,28 +72,3 @@ def test_only_compact_members_are_fitted_together(tmp_path: Path) -> None:
 def test_a_scoreboard_without_runs_is_said(tmp_path: Path) -> None:
     with pytest.raises(DoubletError, match="has no runs yet"):
         run("scoreboard", "--scoreboard", tmp_path / "none.csv")
-
-
-def test_evaluate_prints_its_report_and_writes_it_to_the_card(
-    small_model: Path, tmp_path: Path
-) -> None:
-    truth = np.random.default_rng(11).integers(0, 256, (32, 48, 3), np.uint8)
-    for folder, pixels in (("HR", truth), ("LR_x2", resized(truth, 0.5))):
-        (tmp_path / "noise" / folder).mkdir(parents=True)
-        Image.fromarray(pixels).save(tmp_path / "noise" / folder / "a.png")
-    card = tmp_path / "CARD.md"
-    card.write_text(f"{BEGIN}\n{END}\n")
-    report = run("evaluate", small_model, tmp_path / "noise", "--card", card)
-    assert "| noise | 1 |" in report
-    assert "2 members" in report
-    assert "| float32 |" in report
-    assert card.read_text() == f"{BEGIN}\n{report}{END}\n"
-
-
-def test_evaluate_says_what_it_lacks(small_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(DoubletError, match=r"has no HR/\*\.png"):
-        run("evaluate", small_model, tmp_path)
-    (tmp_path / "HR").mkdir()
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "HR" / "a.png")
-    with pytest.raises(DoubletError, match=r"lacks .*LR_x2"):
-        run("evaluate", small_model, tmp_path)

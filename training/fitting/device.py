@@ -1,14 +1,10 @@
 """What the networks are fitted on: found out, not asked for."""
 
-import os
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 
-CPU_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
-"""The instruction sets with which oneDNN computes in bfloat16 faster than in float32."""
+from training.processor import computes_in_bfloat16, processor
 
 
 @dataclass(frozen=True)
@@ -26,27 +22,8 @@ def device() -> Device:
     backend = keras.config.backend()
     if gpu := _gpu(backend):
         return Device(gpu, backend, "mixed_bfloat16")
-    quick = bool(CPU_BFLOAT16 & processor_flags())
-    return Device(processor(), backend, "mixed_bfloat16" if quick else "float32")
-
-
-def processor() -> str:
-    """The processor's name and its threads."""
-    return f"{_cpuinfo('model name') or platform.machine()}, {os.cpu_count()} threads"
-
-
-def processor_flags() -> set[str]:
-    """The processor's instruction sets, by Linux's names; none elsewhere."""
-    return set(_cpuinfo("flags").split())
-
-
-def _cpuinfo(key: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    values = [line.partition(":")[2].strip() for line in lines if line.startswith(key)]
-    return values[0] if values else ""
+    precision = "mixed_bfloat16" if computes_in_bfloat16() else "float32"
+    return Device(processor(), backend, precision)
 
 
 def _gpu(backend: str) -> str:

@@ -21,13 +21,18 @@ def member_name(recipe: str, number: int) -> str:
     return f"{recipe}-{number:x}"
 
 
+def member_file(runs: Path, number: int) -> Path:
+    """A shipped member's checkpoint."""
+    return checkpoint.path(runs, member_name("member", number))
+
+
 def members_files(runs: Path) -> list[Path]:
     """The checkpoints of the sixteen members.
 
     Raises:
         DoubletError: a member has none.
     """
-    files = [checkpoint.path(runs, member_name("member", number)) for number in ALL_PARTS]
+    files = [member_file(runs, number) for number in ALL_PARTS]
     if missing := [file.name for file in files if not file.exists()]:
         raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train member` first")
     return files

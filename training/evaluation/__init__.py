@@ -1,0 +1,1 @@
+"""How good anything is that doubles pictures: beside bicubic and Lanczos, and what it costs."""

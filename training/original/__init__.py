@@ -1,0 +1,1 @@
+"""What the original project did, kept to be measured beside ours."""
