@@ -1,6 +1,7 @@
 """Every run of the trainer with its settings, in one CSV that nobody edits by hand."""
 
 import csv
+import fcntl
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -52,16 +53,18 @@ def read(file: Path = SCOREBOARD) -> list[dict[str, str]]:
 
 
 def note(row: Row, file: Path = SCOREBOARD) -> None:
-    """Add a run, or bring its row up to date."""
+    """Add a run, or bring its row up to date; several trainers may do so at a time."""
     names = [field.name for field in fields(Row)]
     new = {name: _text(getattr(row, name)) for name in names}
-    rows = [each for each in read(file) if each["run"] != row.run]
-    unfinished = file.with_suffix(".partial")
-    with unfinished.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.DictWriter(lines, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*rows, new])
-    unfinished.replace(file)
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rows = [each for each in read(file) if each["run"] != row.run]
+        unfinished = file.with_suffix(".partial")
+        with unfinished.open("w", encoding="utf-8", newline="") as lines:
+            writer = csv.DictWriter(lines, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows([*rows, new])
+        unfinished.replace(file)
 
 
 def markdown(rows: list[dict[str, str]]) -> str:

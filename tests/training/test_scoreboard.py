@@ -1,5 +1,7 @@
 """The scoreboard: a row for each run, brought up to date, best first."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +47,14 @@ def test_a_run_has_one_row_that_is_brought_up_to_date(tmp_path: Path) -> None:
         ("runs/start", "1000"),
     ]
     assert rows[1]["degradation"] == ROW.degradation
+
+
+def test_trainers_that_write_at_a_time_lose_no_row(tmp_path: Path) -> None:
+    file = tmp_path / "scoreboard.csv"
+    rows = [replace(ROW, run=f"runs/member-{number:x}") for number in range(16)]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        list(processes.map(scoreboard.note, rows, [file] * len(rows)))
+    assert {row["run"] for row in scoreboard.read(file)} == {row.run for row in rows}
 
 
 def test_the_best_comes_first_in_the_table(tmp_path: Path) -> None:
