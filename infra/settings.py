@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         3, ge=1, description="Attempts at one picture before it becomes a dead letter."
     )
+    max_replays: int = Field(
+        3, ge=0, description="Replays of one record before its dead letter is quarantined."
+    )
     keep_spread: bool = Field(
         True, description="Store the members' disagreement beside each result."
     )
