@@ -13,6 +13,8 @@ dead_letters = typer.Typer(
     no_args_is_help=True, help="Records that could not be doubled: look, send again, give up."
 )
 commands.add_typer(dead_letters, name="dead-letters")
+blobs = typer.Typer(no_args_is_help=True, help="The blob store.")
+commands.add_typer(blobs, name="blobs")
 
 Ids = Annotated[
     list[int] | None,
@@ -142,3 +144,25 @@ def discard(
         terminal.count(picked, "would be discarded")
     else:
         terminal.discard(picked)
+
+
+@blobs.command()
+def sweep(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove them; without it, they are only counted.")
+    ] = False,
+) -> None:
+    """Count the blobs that nothing refers to any more, or remove them.
+
+    A blob is kept if the database names it, if an event or a dead letter on Kafka does, or if it
+    is younger than BLOB_GRACE_DAYS. Kafka, the database and the blob store must all answer.
+
+    \b
+    Examples:
+      doublet blobs sweep
+      doublet blobs sweep --remove
+    """
+    from consumers.sweeping import sweep_blobs
+    from infra.settings import settings
+
+    typer.echo(sweep_blobs(settings(), remove=remove))

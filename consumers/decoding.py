@@ -70,7 +70,15 @@ def decode(content: bytes, limits: Limits) -> Picture:
         Image.open(io.BytesIO(content), formats=tuple(MEDIA_TYPES)) as image,
     ):
         limits.require_sides(image.width, image.height)
+        _require_whole(image, content)
         return _picture(image, content)
+
+
+def _require_whole(image: Image.Image, content: bytes) -> None:
+    """A PNG says by its checksums that it is damaged; decoding alone does not look at all."""
+    if image.format == "PNG":
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as twin:
+            twin.verify()
 
 
 def _picture(image: Image.Image, content: bytes) -> Picture:
@@ -141,12 +149,15 @@ def _bombs_refused(limits: Limits) -> Iterator[None]:
 
     Pillow asks for the size before they do, and refuses what has twice the pixels of its limit.
     """
+    pillows_own = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = -(-limits.max_pixels // 2)
     try:
         yield
     except Image.DecompressionBombError as error:
         says = str(error).partition(",")[0]
         raise BadPicture(Reason.TOO_MANY_PIXELS, f"{says} (MAX_PICTURE_PIXELS)") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillows_own
 
 
 @contextmanager

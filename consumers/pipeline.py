@@ -182,7 +182,7 @@ class Journey:
         with _scratch_folder() as folder:
             try:
                 doubler = Doubler(pipeline.model, served, pipeline.policies.doubling)
-                doubled = doubler.double(picture, folder, timings, pipeline.halt.check)
+                doubled = doubler.double(picture, folder, timings, pipeline.halt)
             except ModelRefused as error:
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
             with timings.stage("store"):

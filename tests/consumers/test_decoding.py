@@ -1,7 +1,6 @@
 """Every file ends in a picture or in a reason, and every mode has its stated outcome."""
 
 import io
-import resource
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from infra.admission import BadPicture, Limits
 from infra.events.reasons import Reason
 from infra.settings import MEBIBYTE
 from tests.consumers import pngs
+from tests.consumers.memory import peak_bytes
 
 ROOMY = Limits(max_bytes=2**28, max_pixels=120_000_000, max_side=30_000)
 
@@ -202,8 +202,3 @@ def test_a_pngs_gamma_is_kept_unless_it_says_something_better() -> None:
     for nonsense in (0, 0xFFFFFFFF):
         content = pngs.deep_png(one, pngs.GREY, (b"gAMA", struct.pack(">I", nonsense)))
         assert decode(content, ROOMY).gamma is None
-
-
-def peak_bytes() -> int:
-    """The most memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
