@@ -47,9 +47,8 @@ class Nonsense(FakeModelServer):
         self.change = change
 
     def double(self, tiles: NDArray[np.uint8], *, version: int, spread: bool) -> Doubled:
-        return replace(
-            answer := super().double(tiles, version=version, spread=spread), **self.change(answer)
-        )
+        answer = super().double(tiles, version=version, spread=spread)
+        return replace(answer, **self.change(answer))
 
 
 def calls_of(model: FakeModelServer) -> TileCalls:

@@ -73,6 +73,7 @@ class World:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
+        self.folder = folder
         self.blobs: BlobStore = open_blob_store(folder.as_uri())
         self.events = RecordedEvents()
         self.model = FakeModelServer(radius=2)
