@@ -21,6 +21,8 @@ from infra.settings import MEBIBYTE
 from tests.consumers import pngs
 from tests.consumers.memory import peak_bytes
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow tells what it mends
+
 LIMITS = Limits(max_bytes=2**20, max_pixels=40_000, max_side=1_000)
 MOST_MEMORY = 48 * MEBIBYTE
 """A picture at these limits takes less than one MiB; the rest is room for Python's own."""
