@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+import consumers.commands
 import dashboard.commands
 import infra.commands
 import producers.commands
@@ -17,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Doubles the resolution of pictures as they arrive on Kafka, and accounts for every one.",
 )
-for room in (infra, producers, dashboard, training):
+for room in (infra, producers, consumers, dashboard, training):
     app.add_typer(room.commands.commands)
 
 

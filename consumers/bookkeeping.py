@@ -17,7 +17,15 @@ from consumers.timings import Timings
 from infra.blobs import Blob
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
-from infra.database.models import DeadLetter, Delivery, Image, ImageState, Outcome, Result
+from infra.database.models import (
+    DeadLetter,
+    Delivery,
+    Image,
+    ImageState,
+    LetterState,
+    Outcome,
+    Result,
+)
 from infra.errors import Unavailable
 from infra.events.pictures import Submission
 from infra.events.reasons import Reason
@@ -41,6 +49,17 @@ class Failure:
     reason: Reason
     stage: str
     detail: str
+
+
+@dataclass(frozen=True)
+class Burial:
+    """Where on the dead-letter topic a record was put aside."""
+
+    partition: int
+    offset: int
+    replays: int
+    """How often it had been replayed before."""
+    state: LetterState
 
 
 class AnotherKafka(Unavailable):
@@ -165,7 +184,7 @@ class Bookkeeper:
                 self._end_image(session, delivery, ImageState.DONE)
                 self._end_delivery(delivery, Outcome.DUPLICATE)
 
-    def settle_dead(self, record: Record, failure: Failure) -> None:
+    def settle_dead(self, record: Record, failure: Failure, burial: Burial) -> None:
         """The record was put aside; its bytes are on the dead-letter topic already.
 
         A picture that has a result keeps it: only this record of it is dead.
@@ -177,7 +196,7 @@ class Bookkeeper:
             if not _has_result(session, delivery.image_id):
                 self._end_image(session, delivery, ImageState.DEAD, failure.reason, failure.detail)
             self._end_delivery(delivery, Outcome.DEAD, failure.reason)
-            session.add(self._dead_letter(record, delivery, failure))
+            session.add(self._dead_letter(record, delivery, failure, burial))
 
     def read_end(self, record: Record) -> tuple[Delivery, Image | None, Result | None]:
         """How a settled record ended, for telling others."""
@@ -222,7 +241,9 @@ class Bookkeeper:
             stored_at=self._clock(),
         )
 
-    def _dead_letter(self, record: Record, delivery: Delivery, failure: Failure) -> DeadLetter:
+    def _dead_letter(
+        self, record: Record, delivery: Delivery, failure: Failure, burial: Burial
+    ) -> DeadLetter:
         now = self._clock()
         return DeadLetter(
             image_id=delivery.image_id,
@@ -236,6 +257,10 @@ class Bookkeeper:
             attempts=delivery.attempts,
             first_failed_at=now,
             last_failed_at=now,
+            state=burial.state,
+            replays=burial.replays,
+            letter_partition=burial.partition,
+            letter_offset=burial.offset,
         )
 
     def _insert_delivery(self, session: Session, record: Record) -> Delivery:

@@ -14,6 +14,9 @@ from consumers.png import PngWriter
 from serving.contract import SCALE, SPREAD_STEPS_PER_GREY_LEVEL
 
 _RGB = 3
+_BICUBIC = Image.Resampling.BICUBIC
+_BICUBIC_REACH = 2
+"""Input pixels on either side that a pixel of the result depends on."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Canvas(AbstractContextManager["Canvas"]):
 
     def __init__(self, picture: Picture, folder: Path, with_spread: bool) -> None:
         self._grey = picture.grey
-        self._alpha = _doubled_alpha(picture)
+        self._alpha = picture.alpha
         self.width, self.height = SCALE * picture.width, SCALE * picture.height
         self._file = folder / "doubled.png"
         self._spread_file = folder / "spread.png" if with_spread else None
@@ -48,7 +51,7 @@ class Canvas(AbstractContextManager["Canvas"]):
         self._row = 0
         self._stack = ExitStack()
         channels = (1 if picture.grey else _RGB) + (self._alpha is not None)
-        self._png = self._open(self._file, channels, picture.icc_profile)
+        self._png = self._open(self._file, channels, picture.icc_profile, picture.gamma)
         self._spread_png = self._open(self._spread_file, 1) if self._spread_file else None
 
     def append(self, doubled: Pixels, spread: Pixels | None) -> None:
@@ -61,7 +64,8 @@ class Canvas(AbstractContextManager["Canvas"]):
         rows = slice(self._row, self._row + len(doubled))
         content = _grey(doubled) if self._grey else doubled
         if self._alpha is not None:
-            content = np.concatenate([content, self._alpha[rows, :, np.newaxis]], axis=2)
+            alpha = doubled_rows(self._alpha, rows)
+            content = np.concatenate([content, alpha[:, :, np.newaxis]], axis=2)
         self._png.write(content)
         if self._spread_png is not None and spread is not None:
             self._spread_png.write(spread[:, :, np.newaxis])
@@ -88,9 +92,15 @@ class Canvas(AbstractContextManager["Canvas"]):
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
 
-    def _open(self, path: Path, channels: int, profile: bytes | None = None) -> PngWriter:
+    def _open(
+        self,
+        path: Path,
+        channels: int,
+        profile: bytes | None = None,
+        gamma: float | None = None,
+    ) -> PngWriter:
         file = self._stack.enter_context(path.open("wb"))
-        writer = PngWriter(file, self.width, self.height, channels, profile)
+        writer = PngWriter(file, self.width, self.height, channels, profile, gamma)
         return self._stack.enter_context(writer)
 
 
@@ -99,8 +109,18 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.rint(mean).astype(np.uint8)
 
 
-def _doubled_alpha(picture: Picture) -> Pixels | None:
-    if picture.alpha is None:
-        return None
-    size = (SCALE * picture.width, SCALE * picture.height)
-    return np.asarray(Image.fromarray(picture.alpha).resize(size, Image.Resampling.BICUBIC))
+def doubled_rows(alpha: Pixels, rows: slice) -> Pixels:
+    """Some rows of what doubling (bicubic) the whole of ``alpha`` gives.
+
+    Args:
+        rows: of the result; they start and stop at even ones.
+    """
+    height, width = alpha.shape
+    first, last = rows.start // SCALE, rows.stop // SCALE
+    top, bottom = max(0, first - _BICUBIC_REACH), min(height, last + _BICUBIC_REACH)
+    strip = Image.fromarray(np.ascontiguousarray(alpha[top:bottom]))
+    # One direction at a time: left to itself, Pillow begins with the one that is cheaper for this
+    # strip, and rounds differently.
+    wide = strip.resize((SCALE * width, bottom - top), _BICUBIC)
+    box = (0, first - top, SCALE * width, last - top)
+    return np.asarray(wide.resize((SCALE * width, rows.stop - rows.start), _BICUBIC, box))

@@ -5,56 +5,55 @@ Limits are checked from the header, before anything is allocated for the pixels.
 
 import io
 import struct
+import threading
+import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from consumers import colour
-from consumers.picture import Picture
+from consumers import colour, depth, samples
+from consumers.picture import Picture, Pixels
 from infra.admission import MEDIA_TYPES, BadPicture, Limits, not_admitted
 from infra.events.reasons import Reason
 
-# Pillow's own limit only warns where it should refuse; ours, below, is checked for every picture.
-Image.MAX_IMAGE_PIXELS = None
+# We lower Pillow's own limit to ours, which it doubles before it refuses; below that it warns.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _BROKEN_FILE = (
     OSError,
     SyntaxError,
     ValueError,
     EOFError,
-    OverflowError,
-    IndexError,
-    KeyError,
+    ArithmeticError,
+    LookupError,
     TypeError,
     struct.error,
     zlib.error,
 )
 """What Pillow's decoders raise at bytes that are not what the header promised."""
 
-_DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
-_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_GREY_MODES = frozenset({"1", "L", "LA", "La"}) | depth.GREY_MODES
 _OTHER_SPACES = frozenset({"CMYK", "YCbCr", "LAB", "HSV"})
 _UNBOUNDED_MODES = frozenset({"I", "F"})
-_TIFF_BITS_PER_SAMPLE = 258
-_PNG_BIT_DEPTH = 24
-"""Where a PNG's header states its bits per channel (PNG specification, 11.2.1)."""
+_PNG_COLOUR_TYPE = 25
+_PNG_GREY_WITH_ALPHA = 4
+"""Pillow turns it to RGBA where it has 16 bits."""
 _ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_Turn = Callable[[Pixels], Pixels]
+_TURNS: dict[int, _Turn] = {
+    2: lambda rows: rows[:, ::-1],
+    3: lambda rows: rows[::-1, ::-1],
+    4: lambda rows: rows[::-1],
+    5: lambda rows: rows.swapaxes(0, 1),
+    6: lambda rows: rows[::-1].swapaxes(0, 1),
+    7: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
+    8: lambda rows: rows[:, ::-1].swapaxes(0, 1),
 }
-"""What makes a picture of each orientation upright (EXIF 3.0, 4.6.5.1)."""
-_EIGHT_BITS = 8
-_SIXTEEN_TO_EIGHT = 257.0
-"""65535 / 255: white stays white."""
+"""What makes a picture of each orientation upright (EXIF 3.0, 4.6.5.1). No pixel is copied."""
+_one_at_a_time = threading.Lock()
+"""One picture at the limits takes a gigabyte while it is decoded: never two in one process."""
 
 
 def decode(content: bytes, limits: Limits) -> Picture:
@@ -65,90 +64,100 @@ def decode(content: bytes, limits: Limits) -> Picture:
     """
     limits.require_length(len(content))
     with (
+        _one_at_a_time,
         _broken_file_refused(),
+        _bombs_refused(limits),
         Image.open(io.BytesIO(content), formats=tuple(MEDIA_TYPES)) as image,
     ):
         limits.require_sides(image.width, image.height)
+        _require_whole(image, content)
         return _picture(image, content)
+
+
+def _require_whole(image: Image.Image, content: bytes) -> None:
+    """A PNG says by its checksums that it is damaged; decoding alone does not look at all."""
+    if image.format == "PNG":
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as twin:
+            twin.verify()
 
 
 def _picture(image: Image.Image, content: bytes) -> Picture:
     if image.mode in _UNBOUNDED_MODES:
-        raise BadPicture(Reason.UNSUPPORTED_FORMAT, "32-bit samples have no white to scale by")
-    profile = image.info.get("icc_profile") or None
+        raise BadPicture(Reason.UNSUPPORTED_FORMAT, "samples of 32 bits have no white to scale by")
+    media_type = _media_type(image)
     notes = [*_frame_notes(image), *_depth_notes(image, content)]
-    orientation = _orientation(image)
+    turn, turned = _turn(image)
+    profile = image.info.get("icc_profile") or None
     image.load()
-    upright, turned = _upright(image, orientation)
-    notes += turned
-    if upright.mode in _DEEP_MODES:
-        upright = _to_eight_bits(upright)
-    if upright.mode in _OTHER_SPACES:
-        upright, profile, note = colour.to_rgb(upright, profile)
+    if image.mode in _OTHER_SPACES:
+        image, profile, note = colour.to_rgb(image, profile)
         notes.append(note)
-    grey = upright.mode in _GREY_MODES
+    grey = _is_grey(image, content)
     profile, dropped = colour.keepable(profile, grey)
-    notes += [dropped] if dropped else []
-    alpha = None
-    if upright.has_transparency_data:
-        upright = upright.convert("RGBA")
-        alpha = np.asarray(upright.getchannel("A"))
+    pixels, alpha = samples.take(image, content)
     return Picture(
-        pixels=np.asarray(upright.convert("RGB")),
-        # A phone's JPEG may carry a second picture; Pillow then calls it MPO.
-        media_type=MEDIA_TYPES.get(image.format or "", MEDIA_TYPES["JPEG"]),
+        pixels=turn(pixels),
+        media_type=media_type,
         grey=grey,
-        alpha=alpha,
+        alpha=None if alpha is None else turn(alpha),
         icc_profile=profile,
-        notes=tuple(notes),
+        gamma=None if profile else colour.gamma(image),
+        notes=(*notes, *turned, *dropped),
     )
 
 
+def _media_type(image: Image.Image) -> str:
+    # A phone's JPEG may carry a second picture; Pillow then calls it MPO.
+    return MEDIA_TYPES.get(image.format or "", MEDIA_TYPES["JPEG"])
+
+
 def _frame_notes(image: Image.Image) -> list[str]:
-    frames = getattr(image, "n_frames", 1)
-    return [f"first of {frames} frames"] if frames > 1 and image.format != "MPO" else []
+    # They are not counted: of a GIF's or TIFF's, there may be millions to look at.
+    several = getattr(image, "is_animated", False) and image.format != "MPO"
+    return ["first of several frames"] if several else []
 
 
 def _depth_notes(image: Image.Image, content: bytes) -> list[str]:
-    return ["16 bits a channel reduced to 8"] if _is_deep(image, content) else []
+    return ["16 bits a channel reduced to 8"] if depth.is_deep(image, content) else []
 
 
-def _orientation(image: Image.Image) -> int | None:
-    """As the EXIF says; None where that is broken. Asked before Pillow turns a TIFF by itself."""
+def _turn(image: Image.Image) -> tuple[_Turn, list[str]]:
+    """What makes it upright once it is loaded, and a note; of a broken EXIF, only that."""
     try:
         orientation: int = image.getexif().get(_ORIENTATION, 1)
     except _BROKEN_FILE:
-        return None
-    return orientation
+        return _as_it_is, ["broken EXIF ignored"]
+    if orientation not in _TURNS:
+        return _as_it_is, []
+    # Pillow turns a TIFF while it loads it.
+    return _as_it_is if image.format == "TIFF" else _TURNS[orientation], ["turned upright"]
 
 
-def _upright(image: Image.Image, orientation: int | None) -> tuple[Image.Image, list[str]]:
-    """Turned, and a note; of a broken EXIF, only that."""
-    if orientation is None:
-        return image, ["broken EXIF ignored"]
-    turn = _TURNS.get(orientation)
-    if turn is None:
-        return image, []
-    # Pillow has turned a TIFF while it loaded it.
-    turned = image if image.format == "TIFF" else image.transpose(turn)
-    return turned, ["turned upright"]
+def _as_it_is(rows: Pixels) -> Pixels:
+    return rows
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    samples = np.asarray(image, dtype=np.float32) / _SIXTEEN_TO_EIGHT
-    return Image.fromarray(np.rint(samples).astype(np.uint8))
-
-
-def _is_deep(image: Image.Image, content: bytes) -> bool:
-    # Pillow reduces 16-bit colour to 8 bits without a word, so we ask the header.
-    if image.mode in _DEEP_MODES:
+def _is_grey(image: Image.Image, content: bytes) -> bool:
+    if image.format == "PNG" and content[_PNG_COLOUR_TYPE] == _PNG_GREY_WITH_ALPHA:
         return True
-    if image.format == "PNG":
-        return content[_PNG_BIT_DEPTH] == 16
-    if image.format == "TIFF":
-        bits: tuple[int, ...] = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (8,))  # type: ignore[attr-defined]
-        return max(bits) > _EIGHT_BITS
-    return False
+    return image.mode in _GREY_MODES
+
+
+@contextmanager
+def _bombs_refused(limits: Limits) -> Iterator[None]:
+    """Some readers allocate while they read the header, as for a GIF's background.
+
+    Pillow asks for the size before they do, and refuses what has twice the pixels of its limit.
+    """
+    pillows_own = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = -(-limits.max_pixels // 2)
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        says = str(error).partition(",")[0]
+        raise BadPicture(Reason.TOO_MANY_PIXELS, f"{says} (MAX_PICTURE_PIXELS)") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillows_own
 
 
 @contextmanager

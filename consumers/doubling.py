@@ -1,13 +1,14 @@
 """One picture through the model, tile by tile, onto a canvas."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from consumers.canvas import Canvas, DoubledPicture
+from consumers.halt import Halt
 from consumers.picture import Picture, Pixels
+from consumers.tile_calls import TileCalls, TileRetryPolicy
 from consumers.tiling import Band, TilePlan, Tiling
 from consumers.timings import Timings
 from infra.settings import Settings
@@ -23,6 +24,7 @@ class DoublingPolicy:
     """In pixels, halo included."""
     tiles_per_call: int
     keep_spread: bool
+    retry: TileRetryPolicy = field(default_factory=TileRetryPolicy)
 
     @classmethod
     def of(cls, settings: Settings) -> "DoublingPolicy":
@@ -39,27 +41,24 @@ class Doubler:
         Raises:
             TileTooSmall: the version sees farther than the tiles allow.
         """
-        self._model = model
-        self._version = served.version
         self._with_spread = policy.keep_spread and served.has_spread
+        self._calls = TileCalls(model, served.version, self._with_spread, policy.retry)
         self._tiles_per_call = policy.tiles_per_call
         self._tiling = Tiling.for_model(policy.tile_side, served.radius, served.stride)
 
     def double(
-        self, picture: Picture, folder: Path, timings: Timings, before_call: Callable[[], None]
+        self, picture: Picture, folder: Path, timings: Timings, halt: Halt
     ) -> DoubledPicture:
         """Write the doubled picture, and the members' spread, into ``folder``.
 
-        Args:
-            before_call: called before each call to the model; may raise to give up.
-
         Raises:
-            ModelServerError: as `ModelServer.double` does; files are left half written.
+            ModelServerError: as `TileCalls.double` does; files are left half written.
+            HandedBack: stopping was asked for; likewise.
         """
         plan = TilePlan(picture.pixels, self._tiling)
         with Canvas(picture, folder, self._with_spread) as canvas:
             for band in plan.bands():
-                doubled, spread = self._double_band(plan, band, canvas.width, timings, before_call)
+                doubled, spread = self._double_band(plan, band, canvas.width, timings, halt)
                 with timings.stage("join"):
                     canvas.append(doubled, spread)
         return canvas.finished(len(plan))
@@ -70,7 +69,7 @@ class Doubler:
         band: Band,
         width: int,
         timings: Timings,
-        before_call: Callable[[], None],
+        halt: Halt,
     ) -> tuple[Pixels, Pixels | None]:
         rows = SCALE * band.height
         doubled = np.empty((rows, width, CHANNELS), np.uint8)
@@ -79,11 +78,8 @@ class Doubler:
             tiles = band.tiles[first : first + self._tiles_per_call]
             with timings.stage("tile"):
                 content = plan.cut(band, tiles)
-            before_call()
             with timings.stage("model"):
-                answer = self._model.double(
-                    content, version=self._version, spread=self._with_spread
-                )
+                answer = self._calls.double(content, halt)
             with timings.stage("join"):
                 plan.place(answer.doubled, band, tiles, doubled)
                 if spread is not None and answer.spread is not None:

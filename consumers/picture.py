@@ -22,6 +22,9 @@ class Picture:
     """uint8 ``[height, width]``; doubled on its own, so that transparency never tints colour."""
     icc_profile: bytes | None = None
     """The colour profile that ``pixels`` are to be read with; None means sRGB."""
+    gamma: float | None = None
+    """What a PNG without a profile says of its samples; carried along, so that the result is shown
+    as light or as dark as the picture."""
     notes: tuple[str, ...] = ()
     """What was lost or changed on the way in, in words for a person."""
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from consumers.bookkeeping import Bookkeeper, Failure, StoredResult
+from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
 from consumers.canvas import DoubledPicture
-from consumers.dead_letters import Undertaker
+from consumers.dead_letters.burial import Undertaker
 from consumers.decoding import decode
 from consumers.doubling import Doubler, DoublingPolicy
 from consumers.halt import Halt, HandedBack
@@ -53,6 +53,8 @@ class RetryPolicy:
     max_attempts: int
     first_rest_s: float = 0.5
     """Doubled after each attempt, with jitter, so that many consumers do not come back at once."""
+    max_replays: int = 3
+    """How often a dead letter may be replayed before it is quarantined."""
 
     def rest_s(self, attempt: int) -> float:
         """How long to rest after the failed ``attempt``, counted from 1."""
@@ -72,7 +74,9 @@ class Policies:
     def of(cls, settings: Settings) -> "Policies":
         """As the settings have them."""
         return cls(
-            Limits.of(settings), DoublingPolicy.of(settings), RetryPolicy(settings.max_attempts)
+            Limits.of(settings),
+            DoublingPolicy.of(settings),
+            RetryPolicy(settings.max_attempts, max_replays=settings.max_replays),
         )
 
 
@@ -115,7 +119,7 @@ class Journey:
         self._submission: Submission | None = None
         self._attempt: int | None = None
         self._failure: Failure | None = None
-        self._buried = False
+        self._burial: Burial | None = None
 
     def run(self) -> None:
         """Bring the record to its end.
@@ -178,7 +182,7 @@ class Journey:
         with _scratch_folder() as folder:
             try:
                 doubler = Doubler(pipeline.model, served, pipeline.policies.doubling)
-                doubled = doubler.double(picture, folder, timings, pipeline.halt.check)
+                doubled = doubler.double(picture, folder, timings, pipeline.halt)
             except ModelRefused as error:
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
             with timings.stage("store"):
@@ -256,14 +260,17 @@ class Journey:
         self._begin_attempt()
 
     def _settle_dead(self, failure: Failure) -> None:
-        if not self._buried:
-            attempts = self._attempt or self._pipeline.policies.retry.max_attempts
-            Undertaker(self._pipeline.events, self._pipeline.blobs).bury(
-                self._record, failure, attempts, self._pipeline.clock()
-            )
-            self._buried = True
-        self._books.settle_dead(self._record, failure)
+        if self._burial is None:
+            self._burial = self._bury(failure)
+        self._books.settle_dead(self._record, failure, self._burial)
         log.warning("%s: dead, %s: %s", self._record, failure.reason, failure.detail)
+
+    def _bury(self, failure: Failure) -> Burial:
+        pipeline = self._pipeline
+        retry = pipeline.policies.retry
+        undertaker = Undertaker(pipeline.events, pipeline.blobs, retry.max_replays)
+        attempts = self._attempt or retry.max_attempts
+        return undertaker.bury(self._record, failure, attempts, pipeline.clock())
 
     def _announce(self) -> None:
         delivery, image, result = self._books.read_end(self._record)

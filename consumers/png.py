@@ -17,6 +17,7 @@ from consumers.picture import Pixels
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Grey, grey with alpha, RGB, RGB with alpha: by the number of channels."""
+_GAMMA_UNITS = 100_000
 _PAETH = 4
 _EIGHT_BITS = 8
 _STRIP = 16
@@ -27,13 +28,20 @@ class PngWriter:
     """Writes one picture, from top to bottom; the file is complete when the context is left."""
 
     def __init__(
-        self, file: IO[bytes], width: int, height: int, channels: int, profile: bytes | None = None
+        self,
+        file: IO[bytes],
+        width: int,
+        height: int,
+        channels: int,
+        profile: bytes | None = None,
+        gamma: float | None = None,
     ) -> None:
         """Write the header.
 
         Args:
             channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; 8 bits each.
             profile: an ICC profile to keep.
+            gamma: what the samples are to be read with, where there is no profile.
         """
         self._file = file
         self._deflate = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
@@ -46,6 +54,8 @@ class PngWriter:
         self._chunk(b"IHDR", header)
         if profile:
             self._chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
+        if gamma:
+            self._chunk(b"gAMA", struct.pack(">I", round(gamma * _GAMMA_UNITS)))
 
     def write(self, band: Pixels) -> None:
         """Append rows, uint8 ``[rows, width, channels]``."""

@@ -2,8 +2,9 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -68,6 +69,17 @@ class Blob:
         return cls(reference.removeprefix(SCHEME))
 
 
+@dataclass(frozen=True)
+class StoredBlob:
+    """A blob as the store lists it."""
+
+    blob: Blob
+    length: int
+    """In bytes."""
+    stored_at: datetime
+    """When it was put last: putting it again makes it young."""
+
+
 class BlobStore(Protocol):
     """Where pictures, results and previews lie.
 
@@ -85,6 +97,12 @@ class BlobStore(Protocol):
 
     def size(self, blob: Blob) -> int:
         """The length in bytes; raises BlobMissing."""
+
+    def stored(self) -> Iterator[StoredBlob]:
+        """Every blob, in no order; what else lies in the store is left out."""
+
+    def remove_if_older(self, blob: Blob, than: datetime) -> bool:
+        """Remove a blob, unless it was put again since then; whether it was removed."""
 
 
 class ObjectBlobStore:
@@ -120,6 +138,27 @@ class ObjectBlobStore:
             raise BlobMissing(f"the blob store holds no {blob.reference}") from None
         except (BaseError, OSError) as error:
             raise _unavailable(error) from error
+
+    def stored(self) -> Iterator[StoredBlob]:
+        try:
+            for batch in obstore.list(self._store):
+                for found in batch:
+                    name = found["path"].rpartition("/")[2]
+                    if _HEX_SHA256.fullmatch(name) and Blob(name).path == found["path"]:
+                        yield StoredBlob(Blob(name), found["size"], found["last_modified"])
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def remove_if_older(self, blob: Blob, than: datetime) -> bool:
+        try:
+            if obstore.head(self._store, blob.path)["last_modified"] >= than:
+                return False
+            obstore.delete(self._store, blob.path)
+        except FileNotFoundError:
+            return False  # somebody else was quicker
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+        return True
 
     def _write(self, blob: Blob, content: bytes | Path | IO[bytes]) -> None:
         try:

@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         -1, description="Replicas of each topic; -1: the broker's own default."
     )
     topic_retention_days: float = Field(7, gt=0, description="How long Kafka keeps events.")
+    blob_grace_days: float = Field(
+        14,
+        gt=0,
+        description="Age below which `blobs sweep` removes nothing; more than Kafka keeps events.",
+    )
     message_limit_bytes: int = Field(
         20 * MEBIBYTE, ge=MEBIBYTE, description="Largest event, picture included, that Kafka takes."
     )
@@ -92,6 +97,9 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(
         3, ge=1, description="Attempts at one picture before it becomes a dead letter."
+    )
+    max_replays: int = Field(
+        3, ge=0, description="Replays of one record before its dead letter is quarantined."
     )
     keep_spread: bool = Field(
         True, description="Store the members' disagreement beside each result."

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving import contract
-from serving.errors import ModelRefused
+from serving.errors import ModelMisbehaved, ModelRefused
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,31 @@ def require_tiles(tiles: NDArray[np.uint8]) -> None:
         raise ModelRefused(f"tiles must be uint8, not {tiles.dtype}")
     if tiles.ndim != 4 or tiles.shape[3] != contract.CHANNELS or tiles.size == 0:
         raise ModelRefused(f"tiles must be [n, h, w, 3] with no side 0, not {list(tiles.shape)}")
+
+
+def require_doubled(
+    answer: Doubled, tiles: NDArray[np.uint8], *, version: int, spread: bool
+) -> None:
+    """Refuse an answer before any picture is made of it.
+
+    NaN has no place in it: only whole numbers of 8 bits are taken.
+
+    Raises:
+        ModelMisbehaved: of another version, shape or kind of number, or without the spread.
+    """
+    if answer.version != version:
+        raise ModelMisbehaved(f"version {answer.version} answered in place of {version}")
+    count, height, width, channels = tiles.shape
+    size = (count, contract.SCALE * height, contract.SCALE * width)
+    _require_array(contract.DOUBLED, answer.doubled, (*size, channels))
+    if spread:
+        _require_array(contract.SPREAD, answer.spread, size)
+
+
+def _require_array(name: str, array: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> None:
+    if array is None:
+        raise ModelMisbehaved(f"the answer has no `{name}`")
+    if array.dtype != np.uint8:
+        raise ModelMisbehaved(f"`{name}` is {array.dtype}, expected uint8")
+    if array.shape != shape:
+        raise ModelMisbehaved(f"`{name}` has shape {list(array.shape)}, expected {list(shape)}")

@@ -65,6 +65,20 @@ class Outcome(StrEnum):
     DEAD = "dead"
 
 
+class LetterState(StrEnum):
+    """What became of a dead letter.
+
+    ``waiting`` for an operator; ``quarantined`` when the record has failed after so many replays
+    that it is replayed only by name; ``replaying`` while one command is at it.
+    """
+
+    WAITING = "waiting"
+    QUARANTINED = "quarantined"
+    REPLAYING = "replaying"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
 class ApodState(StrEnum):
     """Where a calendar day of APOD stands.
 
@@ -109,6 +123,7 @@ class Base(DeclarativeBase):
         Lane: _words(Lane),
         ImageState: _words(ImageState),
         Outcome: _words(Outcome),
+        LetterState: _words(LetterState),
         ApodState: _words(ApodState),
         PartState: _words(PartState),
     }
@@ -208,7 +223,10 @@ class DeadLetter(Base):
     """One per record that was put aside: why, and where its bytes are."""
 
     __tablename__ = "dead_letters"
-    __table_args__ = (UniqueConstraint("topic", "partition", "offset"),)
+    __table_args__ = (
+        UniqueConstraint("topic", "partition", "offset"),
+        Index("ix_dead_letters_state", "state"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
@@ -222,6 +240,22 @@ class DeadLetter(Base):
     attempts: Mapped[int]
     first_failed_at: Mapped[datetime]
     last_failed_at: Mapped[datetime]
+    state: Mapped[LetterState] = mapped_column(
+        default=LetterState.WAITING, server_default=LetterState.WAITING.value
+    )
+    replays: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often the record had been replayed when it died here."""
+    letter_partition: Mapped[int | None]
+    letter_offset: Mapped[int | None]
+    """Where the letter lies on the dead-letter topic."""
+    claimed_at: Mapped[datetime | None]
+    """Since when a replay is at it."""
+    claimed_ends: Mapped[str | None] = mapped_column(Text)
+    """Where the partitions of its topic ended before it was sent, as JSON: a replay that was
+    interrupted looks behind them for what it sent."""
+    replayed_partition: Mapped[int | None]
+    replayed_offset: Mapped[int | None]
+    """Where on its topic it was sent again."""
 
 
 class ApodDay(Base):

@@ -102,7 +102,11 @@ def _read_structured(value: bytes) -> Envelope:
         raise BadEvent(Reason.BAD_ENVELOPE, "the structured event is not a JSON object")
     attributes = {name: text for name, text in event.items() if isinstance(text, str)}
     content_type = attributes.get("datacontenttype", "application/json")
-    return _envelope(attributes, content_type.partition(";")[0].strip().lower(), _data_of(event))
+    try:
+        data = _data_of(event)
+    except RecursionError as error:
+        raise BadEvent(Reason.BAD_ENVELOPE, "the data is nested too deeply") from error
+    return _envelope(attributes, content_type.partition(";")[0].strip().lower(), data)
 
 
 def _data_of(event: dict[str, object]) -> bytes:

@@ -181,11 +181,12 @@ def _claim(data: dict[str, Any]) -> ClaimCheck:
 def _valid_json(envelope: Envelope) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(envelope.data)
+        text = json.dumps(data, ensure_ascii=False)
+        problem = next(_validator(envelope.type).iter_errors(data), None)
     except (ValueError, RecursionError) as error:
-        raise BadEvent(Reason.BAD_DATA, f"the data is not JSON: {error}") from error
-    if not storable(json.dumps(data, ensure_ascii=False)):
+        raise BadEvent(Reason.BAD_DATA, f"the data is not JSON that we read: {error}") from error
+    if not storable(text):
         raise BadEvent(Reason.BAD_DATA, "the data holds characters that no text has")
-    problem = next(_validator(envelope.type).iter_errors(data), None)
     if problem is not None:
         raise BadEvent(Reason.BAD_DATA, f"{problem.json_path}: {problem.message}"[:500])
     return data

@@ -1,21 +1,25 @@
 """Every file ends in a picture or in a reason, and every mode has its stated outcome."""
 
-import csv
 import io
 import struct
-import zlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
+from consumers import samples
 from consumers.decoding import decode
 from infra.admission import BadPicture, Limits
 from infra.events.reasons import Reason
-from tests.data import shared_data
+from infra.settings import MEBIBYTE
+from tests.consumers import pngs
+from tests.consumers.memory import peak_bytes
 
 ROOMY = Limits(max_bytes=2**28, max_pixels=120_000_000, max_side=30_000)
 
@@ -33,13 +37,15 @@ def gradient(mode: str = "RGB", size: tuple[int, int] = (6, 4)) -> Image.Image:
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that promises a size and holds nothing."""
+    return pngs.header(width, height) + pngs.chunk(b"IDAT", b"")
 
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + checksum
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+def gif_that_fills(width: int, height: int) -> bytes:
+    """A GIF of 43 bytes whose reader fills its background while it reads the header."""
+    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    disposal = b"\x21\xf9\x04\x08\0\0\0\0"
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x4c\x01\0;"
+    return b"GIF89a" + screen + disposal + frame
 
 
 def outcome(content: bytes, limits: Limits) -> str:
@@ -105,12 +111,20 @@ def test_thirty_two_bits_are_refused() -> None:
     assert refusal.value.reason is Reason.UNSUPPORTED_FORMAT
 
 
-def test_the_orientation_is_applied() -> None:
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_is_applied(orientation: int, kind: str) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6
-    picture = decode(encoded(gradient(), "JPEG", exif=exif), ROOMY)
-    assert (picture.width, picture.height) == (4, 6)
-    assert picture.notes == ("turned upright",)
+    exif[0x0112] = orientation
+    image = gradient().convert("RGBA")
+    image.putalpha(gradient("L"))
+    content = encoded(image, kind, exif=exif, lossless=True)
+    picture = decode(content, ROOMY)
+    with Image.open(io.BytesIO(content)) as opened:
+        upright = np.asarray(ImageOps.exif_transpose(opened))
+    np.testing.assert_array_equal(picture.pixels, upright[:, :, :3])
+    np.testing.assert_array_equal(picture.alpha, upright[:, :, 3])
+    assert picture.notes == (("turned upright",) if orientation > 1 else ())
 
 
 def test_the_colour_profile_is_kept() -> None:
@@ -121,7 +135,7 @@ def test_the_colour_profile_is_kept() -> None:
 def test_the_first_of_several_frames_is_taken_and_says_so() -> None:
     frames = [Image.new("RGB", (3, 3), colour) for colour in ("red", "blue")]
     picture = decode(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), ROOMY)
-    assert picture.notes == ("first of 2 frames",)
+    assert picture.notes == ("first of several frames",)
     assert picture.pixels[0, 0].tolist() == [255, 0, 0]
 
 
@@ -130,8 +144,9 @@ def test_the_first_of_several_frames_is_taken_and_says_so() -> None:
     [
         (b"", ROOMY, Reason.EMPTY),
         (b"x" * 11, Limits(10, 100, 100), Reason.TOO_MANY_BYTES),
-        (png_header(200_000, 200_000), ROOMY, Reason.SIDE_TOO_LONG),
+        (png_header(200_000, 500), ROOMY, Reason.SIDE_TOO_LONG),
         (png_header(29_000, 29_000), ROOMY, Reason.TOO_MANY_PIXELS),
+        (gif_that_fills(29_000, 29_000), ROOMY, Reason.TOO_MANY_PIXELS),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", ROOMY, Reason.UNSUPPORTED_FORMAT),
         (b"8BPS\0\1" + bytes(40), ROOMY, Reason.UNSUPPORTED_FORMAT),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ROOMY, Reason.UNSUPPORTED_FORMAT),
@@ -156,14 +171,34 @@ def test_damage_ends_in_a_picture_or_in_a_reason(data: st.DataObject) -> None:
     assert outcome(bytes(content[:cut]), Limits(2**20, 10_000, 1_000)) in {"picture", *Reason}
 
 
-def test_each_of_the_malformed_files_ends_in_one_stated_outcome() -> None:
-    folder = shared_data("malformed")
-    with (folder / "INDEX.tsv").open(newline="") as index:
-        files = {row["path"]: row["pillow"] for row in csv.DictReader(index, delimiter="\t")}
-    present = {path: says for path, says in files.items() if (folder / path).exists()}
-    assert len(present) >= 320
-    for path, says in present.items():
-        ended = outcome((folder / path).read_bytes(), ROOMY)
-        # What Pillow reads and we refuse is always a matter of the allow-list.
-        allowed = {"picture", Reason.UNSUPPORTED_FORMAT} if says == "ok" else set(Reason)
-        assert ended in allowed, path
+def test_a_reader_that_allocates_early_is_refused_before_it_does() -> None:
+    before = peak_bytes()
+    assert outcome(gif_that_fills(29_000, 29_000), ROOMY) == Reason.TOO_MANY_PIXELS
+    assert peak_bytes() - before < 100 * MEBIBYTE
+
+
+def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    content, inside, most = encoded(gradient()), Semaphore(1), []
+    take = samples.take
+
+    def watched(image: Image.Image, content: bytes) -> Any:
+        most.append(inside.acquire(blocking=False))
+        time.sleep(0.01)
+        inside.release()
+        return take(image, content)
+
+    monkeypatch.setattr(samples, "take", watched)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: decode(content, ROOMY), range(8)))
+    assert most == [True] * 8
+
+
+def test_a_pngs_gamma_is_kept_unless_it_says_something_better() -> None:
+    linear = struct.pack(">I", 100_000)
+    one = np.zeros((1, 1, 1), np.uint16)
+    assert decode(pngs.deep_png(one, pngs.GREY, (b"gAMA", linear)), ROOMY).gamma == 1.0
+    better = pngs.deep_png(one, pngs.GREY, (b"sRGB", b"\0"), (b"gAMA", linear))
+    assert decode(better, ROOMY).gamma is None
+    for nonsense in (0, 0xFFFFFFFF):
+        content = pngs.deep_png(one, pngs.GREY, (b"gAMA", struct.pack(">I", nonsense)))
+        assert decode(content, ROOMY).gamma is None

@@ -4,13 +4,14 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from consumers.png import PngWriter
 
 
+@settings(deadline=None)  # a busy machine is no fault of the writer's
 @given(
     width=st.integers(1, 40),
     heights=st.lists(st.integers(1, 9), min_size=1, max_size=4),

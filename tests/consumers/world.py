@@ -20,6 +20,7 @@ from consumers.pipeline import (
 )
 from consumers.record import Record
 from consumers.status import Status
+from consumers.tile_calls import TileRetryPolicy
 from consumers.worker import Worker
 from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
@@ -72,6 +73,7 @@ class World:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
+        self.folder = folder
         self.blobs: BlobStore = open_blob_store(folder.as_uri())
         self.events = RecordedEvents()
         self.model = FakeModelServer(radius=2)
@@ -83,7 +85,11 @@ class World:
             blobs=self.blobs,
             model=self.model,
             books=Bookkeeper(database, clock=lambda: NOON),
-            policies=Policies(LIMITS, DoublingPolicy(32, 4, True), RetryPolicy(3, 0.001)),
+            policies=Policies(
+                LIMITS,
+                DoublingPolicy(32, 4, True, TileRetryPolicy(2, 0.001)),
+                RetryPolicy(3, 0.001),
+            ),
             halt=self.halt,
             clock=lambda: NOON,
         )

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -81,6 +83,40 @@ def test_a_missing_blob_is_named_so(store: BlobStore) -> None:
         store.get(missing)
     with pytest.raises(BlobMissing):
         store.size(missing)
+
+
+def test_what_is_stored_is_listed_with_its_length_and_age(store: BlobStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    blobs = {store.put(b"1" * length) for length in (1, 22, 333)}
+    listed = {it.blob: it for it in store.stored()}
+    assert listed.keys() == blobs
+    assert sorted(it.length for it in listed.values()) == [1, 22, 333]
+    assert all(before < it.stored_at < before + timedelta(minutes=5) for it in listed.values())
+
+
+def test_only_what_was_not_put_again_is_removed(store: BlobStore) -> None:
+    blob, other = store.put(CONTENT), store.put(b"another")
+    now = datetime.now(UTC)
+    assert not store.remove_if_older(blob, now - timedelta(minutes=1))
+    assert store.get(blob) == CONTENT
+    assert store.remove_if_older(blob, now + timedelta(minutes=1))
+    assert not store.remove_if_older(blob, now + timedelta(minutes=1))
+    assert [it.blob for it in store.stored()] == [other]
+
+
+def test_putting_again_makes_young(store: BlobStore) -> None:
+    store.put(CONTENT)
+    time.sleep(1.1)  # S3 tells whole seconds
+    between = datetime.now(UTC).replace(microsecond=0)
+    blob = store.put(CONTENT)
+    assert not store.remove_if_older(blob, between)
+
+
+def test_other_peoples_files_are_not_listed(tmp_path: Path) -> None:
+    store = open_blob_store(tmp_path.as_uri())
+    (tmp_path / "notes.txt").write_text("not ours")
+    (tmp_path / HASH).write_text("a name like ours, at another place")
+    assert list(store.stored()) == []
 
 
 def test_an_unreachable_store_is_not_a_missing_blob(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from consumers.bookkeeping import Failure
+from consumers.bookkeeping import Burial, Failure
 from consumers.record import Record
 from infra.blobs import BlobStore
+from infra.database.models import LetterState
 from infra.eventlog.clients import EventLog, EventTooLarge
 from infra.eventlog.topics import DEAD_LETTERS
 from infra.events.envelope import Headers
@@ -18,6 +20,8 @@ PREFIX = "doublet-error-"
 _DETAIL_LIMIT = 1000
 """Characters of detail in a header: room is kept for the largest event itself."""
 
+_SMALL_NUMBER = re.compile(r"[0-9]{1,4}")
+
 
 @dataclass(frozen=True)
 class Undertaker:
@@ -25,8 +29,10 @@ class Undertaker:
 
     events: EventLog
     blobs: BlobStore
+    max_replays: int
+    """A record that was replayed so often and fails again is quarantined."""
 
-    def bury(self, record: Record, failure: Failure, attempts: int, failed_at: datetime) -> None:
+    def bury(self, record: Record, failure: Failure, attempts: int, failed_at: datetime) -> Burial:
         """Put a record aside; returns once Kafka has acknowledged it.
 
         A record that is too large for the topic (compressed, it passed) is stored as a blob, and
@@ -40,18 +46,28 @@ class Undertaker:
             (name, value or b"") for name, value in record.headers if not name.startswith(PREFIX)
         ]
         try:
-            self._send(record.key, record.value, senders, facts)
+            partition, offset = self._send(record.key, record.value, senders, facts)
         except EventTooLarge:
             blob = self.blobs.put(_as_json(record))
-            self._send(None, b"", [], facts | {"record": blob.reference})
+            partition, offset = self._send(None, b"", [], facts | {"record": blob.reference})
+        replays = replays_of(record)
+        again = replays >= self.max_replays
+        state = LetterState.QUARANTINED if again else LetterState.WAITING
+        return Burial(partition, offset, replays, state)
 
     def _send(
         self, key: bytes | None, value: bytes | None, senders: Headers, facts: dict[str, str]
-    ) -> None:
+    ) -> tuple[int, int]:
         # kafka-python sends no record without both key and value.
         content = b"" if key is None and value is None else value
         ours = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in facts.items()]
-        self.events.send(DEAD_LETTERS, key, content, senders + ours)
+        return self.events.send(DEAD_LETTERS, key, content, senders + ours)
+
+
+def replays_of(record: Record) -> int:
+    """How often a record was replayed; 0 where its header is not one of ours."""
+    said = _earlier(record, "replays") or ""
+    return int(said) if _SMALL_NUMBER.fullmatch(said) else 0
 
 
 def _facts(record: Record, failure: Failure, attempts: int, failed_at: datetime) -> dict[str, str]:
@@ -61,7 +77,7 @@ def _facts(record: Record, failure: Failure, attempts: int, failed_at: datetime)
         "stage": failure.stage,
         "detail": failure.detail[:_DETAIL_LIMIT],
         "attempts": str(attempts),
-        "replays": _earlier(record, "replays") or "0",
+        "replays": str(replays_of(record)),
         "topic": record.topic,
         "partition": str(record.partition),
         "offset": str(record.offset),

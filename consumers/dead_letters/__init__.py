@@ -1,0 +1,1 @@
+"""Dead letters: records put aside, listed, sent again, or given up."""
