@@ -34,6 +34,7 @@ from infra.clock import Clock, utc_now
 from infra.database.engine import DatabaseUnavailable
 from infra.errors import Unavailable
 from infra.eventlog.clients import EventLog
+from infra.eventlog.headers import is_readable
 from infra.eventlog.topics import RESULTS
 from infra.events.envelope import BadEvent
 from infra.events.pictures import Submission, read_submission
@@ -201,6 +202,9 @@ class Journey:
             raise ModelUnfit(f"the served model cannot be used: {error}") from error
 
     def _read(self) -> Submission:
+        if not all(is_readable(name) for name, _ in self._record.headers):
+            detail = "the name of a header is not UTF-8"
+            raise Dead(Failure(Reason.BAD_ENVELOPE, "envelope", detail))
         try:
             return read_submission(self._record.headers, self._record.value)
         except BadEvent as error:

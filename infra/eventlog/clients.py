@@ -10,6 +10,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from infra.errors import DoubletError, Unavailable
+from infra.eventlog.headers import accept_any_header_name
 from infra.eventlog.topics import ENVELOPE_ROOM, GROUP, topics
 from infra.settings import Settings
 
@@ -121,6 +122,7 @@ def open_consumer(settings: Settings, *names: str, member: str | None = None) ->
         EventLogUnavailable: there is no broker.
         TopicsMissing: a topic is not created yet; a group would wait minutes to notice it.
     """
+    accept_any_header_name()
     with translated(settings):
         consumer = KafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,
@@ -159,6 +161,7 @@ def open_reader(settings: Settings) -> KafkaConsumer:
     Raises:
         EventLogUnavailable: there is no broker.
     """
+    accept_any_header_name()
     with translated(settings):
         return KafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,

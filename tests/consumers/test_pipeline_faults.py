@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from consumers.pipeline import (
     ModelUnfit,
     NoScratchSpace,
 )
+from consumers.record import Record
 from infra.blobs import Blob
 from infra.database.models import (
     DeadLetter,
@@ -25,6 +27,7 @@ from infra.database.models import (
     Result,
 )
 from infra.eventlog.clients import EventLogUnavailable
+from infra.eventlog.headers import HeaderName
 from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.reasons import Reason
 from infra.parts import Condition
@@ -243,3 +246,25 @@ def test_waiting_is_said_with_the_part_and_the_time(world: World) -> None:
     assert waiting.state is PartState.WAITING
     assert waiting.detail.startswith("since 12:00:00 UTC: the model server is away")
     assert world.status.condition.state is PartState.RUNNING
+
+
+def test_a_header_name_that_is_not_utf_8_is_refused_and_kept(world: World) -> None:
+    name = HeaderName.of(b"caf\xe9")
+    world.settle(replace(world.claim(png()), headers=[(name, b"x")]))
+    assert world.one(DeadLetter).reason == Reason.BAD_ENVELOPE
+    [(_, _, headers)] = world.events.on(DEAD_LETTERS)
+    assert (b"caf\xe9", b"x") in [(at.encode(), value) for at, value in headers]
+
+
+def test_a_timestamp_that_no_calendar_has_does_not_stop_the_consumer() -> None:
+    for milliseconds in (-(2**63), 2**63 - 1):
+        kafka = SimpleNamespace(
+            topic="t",
+            partition=0,
+            offset=0,
+            key=None,
+            value=b"",
+            headers=[],
+            timestamp=milliseconds,
+        )
+        assert Record.from_kafka(kafka).sent_at.tzinfo is not None
