@@ -25,13 +25,16 @@ from consumers.decoding import decode
 from consumers.doubling import Doubler, DoublingPolicy
 from consumers.halt import Halt, HandedBack
 from consumers.intake import fetch
+from consumers.memory import Memory
 from consumers.picture import Picture
 from consumers.record import Record
+from consumers.sizing import size_of
 from consumers.timings import Timings
 from infra.admission import BadPicture, Limits
 from infra.blobs import Blob, BlobStore
 from infra.clock import Clock, utc_now
 from infra.database.engine import DatabaseUnavailable
+from infra.database.models import Outcome
 from infra.errors import Unavailable
 from infra.eventlog.clients import EventLog
 from infra.eventlog.headers import is_readable
@@ -80,9 +83,17 @@ class Policies:
 class ModelUnfit(Unavailable):
     """What the server calls our model breaks the contract: an operator must act."""
 
+    part = "a fit model"
+
 
 class NoScratchSpace(Unavailable):
     """The disk for results in the making is full or away."""
+
+    part = "room on the disk"
+
+
+class TooLargeHere(Exception):
+    """Ends a journey for now: the picture is for the worker for large ones."""
 
 
 class Dead(Exception):
@@ -103,14 +114,16 @@ class Pipeline:
     books: Bookkeeper
     policies: Policies
     halt: Halt
+    memory: Memory
     clock: Clock = utc_now
 
 
 class Journey:
     """One record on its way; `run` may be called again after an outage, and goes on."""
 
-    def __init__(self, pipeline: Pipeline, record: Record) -> None:
+    def __init__(self, pipeline: Pipeline, record: Record, *, large_too: bool = True) -> None:
         self._pipeline = pipeline
+        self._large_too = large_too
         self._books = pipeline.books
         self._record = record
         self._submission: Submission | None = None
@@ -118,18 +131,19 @@ class Journey:
         self._failure: Failure | None = None
         self._buried = False
 
-    def run(self) -> None:
-        """Bring the record to its end.
+    def run(self) -> Outcome | None:
+        """Bring the record to its end, and answer which it is.
 
         Raises:
             Unavailable: a part is away, and no attempt was consumed; run again later.
             HandedBack: the consumer stops; likewise.
+            TooLargeHere: it is for another worker; likewise.
         """
         try:
             if self._books.open_delivery(self._record) is None:
                 self._settle()
-            self._announce()
-        except (Unavailable, HandedBack):
+            return self._announce()
+        except (Unavailable, HandedBack, TooLargeHere):
             self._give_back_attempt()
             raise
 
@@ -148,6 +162,15 @@ class Journey:
         submission = self._submission = self._read()
         image_id = self._books.open_image(self._record, submission)
         blob, content = self._fetch(submission)
+        size = size_of(content)
+        if size.large and not self._large_too:
+            raise TooLargeHere
+        with self._pipeline.memory.hold(size.bytes):
+            self._double_content(image_id, blob, content, submission)
+
+    def _double_content(
+        self, image_id: int, blob: Blob, content: bytes, submission: Submission
+    ) -> None:
         while True:
             served = self._describe()
             if self._books.has_result(image_id, served):
@@ -269,13 +292,14 @@ class Journey:
         self._books.settle_dead(self._record, failure)
         log.warning("%s: dead, %s: %s", self._record, failure.reason, failure.detail)
 
-    def _announce(self) -> None:
+    def _announce(self) -> Outcome | None:
         delivery, image, result = self._books.read_end(self._record)
         if image is None:
-            return  # without a readable envelope there is nobody to tell
+            return delivery.outcome  # without a readable envelope there is nobody to tell
         traceparent = self._submission.traceparent if self._submission else None
         event = settled_event(delivery, image, result, self._pipeline.clock(), traceparent)
         self._pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
+        return delivery.outcome
 
 
 @contextmanager

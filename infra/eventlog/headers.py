@@ -54,32 +54,43 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python has no t
 
     def _read_any_names(self) -> DefaultRecord:
         """By the format's description: KIP-82 and Kafka's documentation, "Message Format"."""
-        length = self._varint()
-        self._pos += 1  # attributes, of which no bit is in use
-        timestamp_delta, offset_delta = self._varint(), self._varint()
-        key, value = self._bytes(), self._bytes()
+        rest = _Cursor(self._buffer, self._pos)
+        length = rest.number()
+        rest.number()  # attributes, of which no bit is in use
+        timestamp_delta, offset_delta = rest.number(), rest.number()
+        key, value = rest.content(), rest.content()
         headers = [
-            (HeaderName.of(self._bytes() or b""), self._bytes()) for _ in range(self._varint())
+            (HeaderName.of(rest.content() or b""), rest.content()) for _ in range(rest.number())
         ]
         appended = self.timestamp_type == self.LOG_APPEND_TIME
+        timestamp = self.max_timestamp if appended else self.first_timestamp + timestamp_delta
+        setattr(self, "_pos", rest.position)  # noqa: B010  (a slot of kafka-python's)
         return DefaultRecord(
             length,
             self.base_offset + offset_delta,
-            self.max_timestamp if appended else self.first_timestamp + timestamp_delta,
+            timestamp,
             self.timestamp_type,
             key,
             value,
             headers,
         )
 
-    def _varint(self) -> int:
+
+class _Cursor:
+    """Reads one field after the other."""
+
+    def __init__(self, buffer: bytearray, position: int) -> None:
+        self._buffer = buffer
+        self.position = position
+
+    def number(self) -> int:
         number: int
-        number, self._pos = decode_varint(self._buffer, self._pos)
+        number, self.position = decode_varint(self._buffer, self.position)
         return number
 
-    def _bytes(self) -> bytes | None:
-        length = self._varint()
+    def content(self) -> bytes | None:
+        length = self.number()
         if length < 0:
             return None
-        self._pos += length
-        return bytes(self._buffer[self._pos - length : self._pos])
+        self.position += length
+        return bytes(self._buffer[self.position - length : self.position])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from consumers.bookkeeping import AnotherKafka
+from consumers.breaker import Breaker
 from consumers.halt import Halt, HandedBack
 from consumers.pipeline import (
     Journey,
@@ -16,6 +17,7 @@ from consumers.pipeline import (
     NoScratchSpace,
 )
 from consumers.record import Record
+from consumers.status import Status
 from infra.blobs import Blob
 from infra.database.models import (
     DeadLetter,
@@ -227,25 +229,32 @@ def test_stopping_hands_the_picture_back_with_its_attempt(world: World) -> None:
 class Witness(Halt):
     """Looks at what the consumer says of itself while it rests, and brings the model back."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.world = world
+        self.world: World | None = None
         self.seen: list[Condition] = []
 
     def rest(self, seconds: float) -> None:
+        assert self.world is not None
         self.seen.append(self.world.status.condition)
         self.world.model.away = False
+        super().rest(seconds)
 
 
 def test_waiting_is_said_with_the_part_and_the_time(world: World) -> None:
     world.model.away = True
-    witness = Witness(world)
-    world.pipeline = replace(world.pipeline, halt=witness)
+    witness = Witness()
+    witness.world = world
+    world.breaker = Breaker(witness, clock=lambda: NOON)
+    world.status = Status(world.breaker)
+    world.status.turned()
     world.settle(world.claim(png()))
-    [waiting] = witness.seen
-    assert waiting.state is PartState.WAITING
-    assert waiting.detail.startswith("since 12:00:00 UTC: the model server is away")
-    assert world.status.condition.state is PartState.RUNNING
+    assert witness.seen[0] == Condition(
+        PartState.WAITING,
+        "waiting for the model server since 2026-11-23 12:00:00 UTC: "
+        "the model server is away: this test wants it so",
+    )
+    assert world.status.condition == Condition(PartState.RUNNING)
 
 
 def test_a_header_name_that_is_not_utf_8_is_refused_and_kept(world: World) -> None:
