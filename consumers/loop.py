@@ -7,7 +7,7 @@ still polled.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError
@@ -27,7 +27,7 @@ from infra.alerts import Alerts
 from infra.database.engine import DatabaseUnavailable
 from infra.database.models import AlertKind
 from infra.errors import DoubletError
-from infra.eventlog.clients import EventLogUnavailable
+from infra.eventlog.clients import EventLogUnavailable, poll_one
 from infra.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ GRACE_S = 7.0
 """How long the pictures at hand may take to break off when the consumer stops: the longest call to
 the model on a laptop, with room left in the 10 s that the whole stack has."""
 
-_TAKEN_PER_HAND = 4
-"""Of each topic, for each worker: enough that none waits for Kafka, and large pictures that wait
-for their own worker do not keep the small ones behind them."""
+_PER_TOPIC = 64
+"""Enough that no worker waits for the next poll, however quickly it is done with what is no
+picture, and that large pictures which wait for their worker do not keep the small ones from it."""
 
 
 class NameTaken(DoubletError):
@@ -65,11 +65,8 @@ class BackPressure:
     @classmethod
     def of(cls, settings: Settings) -> "BackPressure":
         """As the settings have it."""
-        return cls(
-            _TAKEN_PER_HAND * settings.pictures_at_once,
-            # The pictures themselves are decoded into the rest: see Pipeline.
-            settings.memory_limit_bytes // 4,
-        )
+        # The pictures themselves are decoded into the rest of the memory.
+        return cls(_PER_TOPIC, settings.memory_limit_bytes // 4)
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,7 @@ class Parts:
     alerts: Alerts
     halt: Halt
     status: Status
+    flight: InFlight = field(default_factory=InFlight)
 
 
 class Loop:
@@ -99,7 +97,7 @@ class Loop:
         self._pressure = pressure
         self._watchdog = watchdog or Watchdog()
         self._departures = Departures()
-        self._flight = InFlight()
+        self._flight = parts.flight
         self._moving = set[Place]()
         self._consumer = self._connected()
 
@@ -120,12 +118,11 @@ class Loop:
         self._collect()
         self._commit()
         self._steer()
-        batches = self._consumer.poll(timeout_ms=POLL_MS, max_records=1)
+        records = poll_one(self._consumer, POLL_MS)
         self._let_go()
-        for records in batches.values():
-            for record in records:
-                self._take(Record.from_kafka(record))
-        if not batches:
+        for record in records:
+            self._take(Record.from_kafka(record))
+        if not records:
             self._pass_over_to_the_position()
         if self._watchdog.due:
             self._watch()

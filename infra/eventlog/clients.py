@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
@@ -170,6 +170,20 @@ def _require_topics(consumer: KafkaConsumer, names: tuple[str, ...]) -> None:
     if missing:
         consumer.close()
         raise TopicsMissing(f"no topic {', '.join(missing)}: `doublet topics` creates it")
+
+
+def poll_one(consumer: KafkaConsumer, timeout_ms: int) -> list[Any]:
+    """The next record of the partitions that are not paused, as kafka-python has it, or none.
+
+    kafka-python 3.0.12 sets aside what it has fetched of a partition that is paused, and takes it
+    up again only while no other partition's records are in line; those that were used up stay in
+    line for ever. A partition that was paused beside another one then stands still.
+    """
+    batches = consumer.poll(timeout_ms=timeout_ms, max_records=1)
+    fetcher = consumer._fetcher
+    if not fetcher._next_partition_records:
+        fetcher._next_partition_records = None
+    return [record for records in batches.values() for record in records]
 
 
 def open_reader(settings: Settings) -> KafkaConsumer:
