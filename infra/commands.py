@@ -104,6 +104,37 @@ def _verified(session: "Session", offsets: "list[PartitionOffsets]") -> "Verific
 
 
 @commands.command()
+def alerts(
+    clear: Annotated[
+        int | None, typer.Option("--clear", metavar="NUMBER", help="Say that you have read it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List what somebody must know of, or clear one of them.
+
+    A partition that stalled clears its alert when it moves again. Records that were deleted before
+    their delivery stay until somebody clears them. The exit code is 1 while there are any.
+    """
+    from infra.alerts import Alerts, open_alerts
+    from infra.database.engine import Database
+
+    database = Database(settings().database)
+    if clear is not None and not Alerts(database).acknowledge(clear):
+        sys.exit(f"doublet: there is no open alert {clear}")
+    with database.reading() as session:
+        found = open_alerts(session)
+    if as_json:
+        rows = [asdict(it) | {"raised_at": it.raised_at.isoformat()} for it in found]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        for it in found:
+            raised = it.raised_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            typer.echo(f"{it.id}  {raised}  {it.kind}  {it.subject}: {it.detail}")
+    if found:
+        raise typer.Exit(1)
+
+
+@commands.command()
 def topics(as_json: Json = False) -> None:
     """List the topics and how far the consumers have come; create the ones that are missing."""
     from rich.console import Console
