@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from consumers.bookkeeping import Bookkeeper, Failure, StoredResult
 from consumers.canvas import DoubledPicture
 from consumers.dead_letters import Undertaker
@@ -44,6 +46,7 @@ from infra.events.pictures import Submission, read_submission
 from infra.events.reasons import Reason
 from infra.events.settled import settled_event
 from infra.settings import Settings
+from serving.contract import CHANNELS
 from serving.errors import ModelMisbehaved, ModelRefused, ModelServerSlow, VersionGone
 from serving.model_server import ModelServer, ServedModel
 
@@ -84,6 +87,12 @@ class ModelUnfit(Unavailable):
     """What the server calls our model breaks the contract: an operator must act."""
 
     part = "a fit model"
+
+
+class ModelSick(Unavailable):
+    """The model fails whatever it is given: it would burn the whole queue."""
+
+    part = "a sound model"
 
 
 class NoScratchSpace(Unavailable):
@@ -184,9 +193,9 @@ class Journey:
                 self._pipeline.halt.rest(self._pipeline.policies.retry.first_rest_s)
             except ModelServerSlow as error:
                 self._describe()  # a server that is away consumes no attempt
-                self._rest_or_die(image_id, str(error))
+                self._rest_or_die(image_id, str(error), served)
             except ModelMisbehaved as error:
-                self._rest_or_die(image_id, str(error))
+                self._rest_or_die(image_id, str(error), served)
             else:
                 return
 
@@ -272,15 +281,31 @@ class Journey:
             return  # it stays ours: the next run goes on with it, and does not count another
         self._attempt = None
 
-    def _rest_or_die(self, image_id: int, detail: str) -> None:
+    def _rest_or_die(self, image_id: int, detail: str, served: ServedModel) -> None:
         retry = self._pipeline.policies.retry
         attempt = self._attempt or retry.max_attempts
         if attempt >= retry.max_attempts:
+            self._require_sound_model(served)
             raise Dead(Failure(Reason.FAILED, "model", detail))
         self._books.note_retry(image_id, detail)
         self._attempt = None
         self._pipeline.halt.rest(retry.rest_s(attempt))
         self._begin_attempt()
+
+    def _require_sound_model(self, served: ServedModel) -> None:
+        """Before a picture is blamed: a model that fails at plain grey would fail at all of them.
+
+        Raises:
+            ModelSick: it does; the picture waits, and those behind it.
+        """
+        side = self._pipeline.policies.doubling.tile_side
+        grey = np.full((1, side, side, CHANNELS), 128, np.uint8)
+        try:
+            self._pipeline.model.double(grey, version=served.version, spread=False)
+        except (ModelMisbehaved, ModelServerSlow) as error:
+            raise ModelSick(f"it fails at a plain grey tile as well: {error}") from error
+        except VersionGone:
+            return
 
     def _settle_dead(self, failure: Failure) -> None:
         if not self._buried:

@@ -13,6 +13,7 @@ from consumers.breaker import Breaker
 from consumers.halt import Halt, HandedBack
 from consumers.pipeline import (
     Journey,
+    ModelSick,
     ModelUnfit,
     NoScratchSpace,
 )
@@ -51,11 +52,24 @@ def test_a_model_that_misbehaves_once_costs_one_attempt(world: World) -> None:
 
 
 def test_a_model_that_always_misbehaves_ends_in_a_dead_letter(world: World) -> None:
-    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(9))
+    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(3))
     world.settle(world.claim(png()))
     image = world.one(Image)
     assert (image.state, image.reason, image.attempts) == (ImageState.DEAD, Reason.FAILED, 3)
     assert world.one(DeadLetter).attempts == 3
+
+
+def test_a_model_that_fails_at_everything_is_waited_for_and_no_picture_is_blamed(
+    world: World,
+) -> None:
+    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(4))
+    journey = Journey(world.pipeline, world.claim(png()))
+    with pytest.raises(ModelSick, match="plain grey"):
+        journey.run()
+    assert world.outcomes() == [None]
+    assert world.all(DeadLetter) == []
+    journey.run()
+    assert world.outcomes() == [Outcome.DONE]
 
 
 def test_a_refusal_is_final(world: World) -> None:
@@ -167,7 +181,7 @@ def test_two_consumers_at_one_record_leave_one_end(world: World) -> None:
 
 
 def test_a_tile_that_is_always_too_slow_is_bounded_while_the_server_answers(world: World) -> None:
-    world.model.failures.extend(ModelServerSlow("the deadline passed") for _ in range(9))
+    world.model.failures.extend(ModelServerSlow("the deadline passed") for _ in range(3))
     world.settle(world.claim(png()))
     assert world.one(Image).reason == Reason.FAILED
 

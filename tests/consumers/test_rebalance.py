@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from consumers.__main__ import main
+import consumers.__main__
 from infra.database.engine import Database
 from infra.database.models import Image, Result
 from infra.eventlog.topics import APOD, INTAKE, UPLOADS
@@ -18,7 +18,7 @@ from infra.settings import Settings
 from tests.consumers import consuming
 from tests.consumers.consuming import Site, site_on
 from tests.fixtures.brokers import LocalBroker
-from tests.fixtures.model_servers import RunningModelServer
+from tests.fixtures.model_servers import FakeModelServer
 
 MESSAGES = 2_000
 PICTURES = 20
@@ -35,7 +35,9 @@ def work(environment: dict[str, str], log: str) -> None:
     """A worker's process."""
     os.environ.update(environment)
     os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 2)
-    main()
+    # The model is the worker's own: the storm is Kafka's.
+    consumers.__main__.GrpcModelServer = lambda *_, **__: FakeModelServer()  # type: ignore[assignment, attr-defined]
+    consumers.__main__.main()
 
 
 class Herd:
@@ -45,7 +47,6 @@ class Herd:
         self._environment = {
             "DOUBLET_HOME": str(folder),
             "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-            "MODEL_SERVER": settings.model_server,
             "DATABASE_URL": settings.database_url,
             "BLOB_STORE": settings.blob_store,
             "LOG_LEVEL": "ERROR",
@@ -110,13 +111,11 @@ class Herd:
 @pytest.fixture
 def site(
     private_broker: LocalBroker,
-    embedded_model_server: RunningModelServer,
     sqlite: Database,
     tmp_path: Path,
 ) -> Iterator[Site]:
     with site_on(private_broker, sqlite, tmp_path) as site:
         changes: dict[str, Any] = {
-            "model_server": embedded_model_server.address,
             "database_url": str(sqlite.engine.url),
             "blob_store": (tmp_path / "blobs").as_uri(),
         }
