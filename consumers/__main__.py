@@ -6,18 +6,22 @@ import socket
 import sys
 from types import FrameType
 
-from kafka import KafkaConsumer
-
 from consumers.bookkeeping import Bookkeeper
+from consumers.breaker import Breaker
+from consumers.crew import Crew
+from consumers.departures import Departures
 from consumers.halt import Halt, HandedBack
-from consumers.loop import Loop
+from consumers.health import answering
+from consumers.loop import BackPressure, Loop, Parts
+from consumers.memory import Memory
 from consumers.pipeline import Pipeline, Policies
 from consumers.status import Status
-from consumers.worker import WaitPolicy, Worker
+from consumers.worker import Worker
 from infra import logs
+from infra.alerts import Alerts
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
-from infra.errors import DoubletError, Unavailable
+from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog, open_consumer
 from infra.eventlog.topics import INTAKE
 from infra.parts import Heartbeat
@@ -29,42 +33,60 @@ log = logging.getLogger("consumers")
 
 def run(settings: Settings, halt: Halt) -> None:
     """Consume until stopping is asked for; no other part need be there yet."""
-    status = Status()
+    breaker = Breaker(halt)
+    status = Status(breaker)
     database = Database(settings.database)
     heartbeat = Heartbeat(database, settings.consumer_name or "consumer")
+    with (
+        heartbeat.beating(lambda: status.condition),
+        answering(settings.consumer_health, status),
+    ):
+        _consume(settings, database, halt, breaker, status)
+    database.close()
+
+
+def _consume(
+    settings: Settings, database: Database, halt: Halt, breaker: Breaker, status: Status
+) -> None:
+    def reach() -> tuple[BlobStore, KafkaEventLog]:
+        return open_blob_store(settings.blobs), KafkaEventLog(settings)
+
+    blobs, events = breaker.insist(reach)
+    breaker.answered()
     model = GrpcModelServer(
         settings.model_server_address,
         settings.model_name,
         deadline_s=settings.model_deadline_seconds,
     )
-    with heartbeat.beating(lambda: status.condition):
-        blobs, events, consumer = _connect(settings, halt, status)
-        pipeline = Pipeline(events, blobs, model, Bookkeeper(database), Policies.of(settings), halt)
-        try:
-            Loop(consumer, Worker(pipeline, status), halt, status).run()
-        finally:
-            model.close()  # breaks off a call that outlasts the grace
-            consumer.close(timeout_ms=2000)
-            events.close()
-    database.close()
+    pipeline = Pipeline(
+        events,
+        blobs,
+        model,
+        Bookkeeper(database),
+        Policies.of(settings),
+        halt,
+        # A quarter of the memory is for records as they come: see BackPressure.
+        Memory(settings.memory_limit_bytes * 3 // 4, halt),
+    )
+    parts = Parts(
+        connect=lambda departures: _join(settings, departures),
+        crew=Crew(Worker(pipeline, breaker), settings.pictures_at_once),
+        breaker=breaker,
+        alerts=Alerts(database),
+        halt=halt,
+        status=status,
+    )
+    try:
+        Loop(parts, BackPressure.of(settings)).run()
+    finally:
+        model.close()  # breaks off a call that outlasts the grace
+        events.close()
 
 
-def _connect(
-    settings: Settings, halt: Halt, status: Status
-) -> tuple[BlobStore, KafkaEventLog, KafkaConsumer]:
-    """Reach the blob store and Kafka, however long that takes."""
-    refusals = 0
-    while True:
-        try:
-            blobs = open_blob_store(settings.blobs)
-            events = KafkaEventLog(settings)
-            consumer = open_consumer(settings, *INTAKE, member=settings.consumer_name or None)
-        except Unavailable as error:
-            refusals += 1
-            status.waiting(error)
-            halt.rest(WaitPolicy().wait_s(refusals))
-        else:
-            return blobs, events, consumer
+def _join(settings: Settings, departures: Departures):  # type: ignore[no-untyped-def]
+    return open_consumer(
+        settings, *INTAKE, member=settings.consumer_name or None, listener=departures
+    )
 
 
 def main() -> None:

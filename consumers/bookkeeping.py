@@ -4,22 +4,27 @@ The order of the steps is the promise: a delivery is opened before anything is l
 attempt is counted before the work starts, and a record's end is written in one transaction.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from consumers.canvas import DoubledPicture
+from consumers.lanes import PassedOver
 from consumers.picture import Picture
 from consumers.record import Record
 from consumers.timings import Timings
+from infra.alerts import alert
 from infra.blobs import Blob
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
 from infra.database.models import (
+    AlertKind,
     DeadLetter,
     Delivery,
+    Gap,
+    GapCause,
     Image,
     ImageState,
     LetterState,
@@ -64,6 +69,8 @@ class Burial:
 
 class AnotherKafka(Unavailable):
     """Kafka and the database do not belong together: an operator must act, nothing is written."""
+
+    part = "the right database"
 
 
 class Bookkeeper:
@@ -197,6 +204,18 @@ class Bookkeeper:
                 self._end_image(session, delivery, ImageState.DEAD, failure.reason, failure.detail)
             self._end_delivery(delivery, Outcome.DEAD, failure.reason)
             session.add(self._dead_letter(record, delivery, failure, burial))
+
+    def note_gap(self, passed: PassedOver) -> None:
+        """Offsets hold no record for us; of deleted ones, a person must know."""
+        with self._database.transaction() as session:
+            if session.get(Gap, (passed.topic, passed.partition, passed.first)):
+                return
+            now = self._clock()
+            session.add(Gap(**asdict(passed), found_at=now))
+            if passed.cause is GapCause.DELETED:
+                detail = f"offsets {passed.first} to {passed.last} were deleted undelivered"
+                place = f"{passed.topic} {passed.partition}"
+                session.add(alert(AlertKind.DELETED, place, detail, now))
 
     def read_end(self, record: Record) -> tuple[Delivery, Image | None, Result | None]:
         """How a settled record ended, for telling others."""

@@ -1,120 +1,289 @@
-"""The consumer's loop: polls without a pause, works beside it, commits after the database.
+"""The consumer's loop: polls without a pause, has the work done beside it, commits afterwards.
 
 This thread talks to Kafka and does nothing else, so that no picture, however large, and no
-outage, however long, costs the consumer its partitions: while a record is at hand, all partitions
-are paused and still polled.
+outage, however long, costs the consumer its partitions: what cannot be taken now is paused, and
+still polled.
 """
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import (
-    CommitFailedError,
-    FencedInstanceIdError,
-    KafkaError,
-)
+from kafka.errors import FencedInstanceIdError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from consumers.halt import Halt, HandedBack
+from consumers.breaker import Breaker
+from consumers.crew import Crew
+from consumers.departures import Departures
+from consumers.halt import Halt
+from consumers.in_flight import InFlight, Place
+from consumers.lanes import Job
+from consumers.passing import passed_over
 from consumers.record import Record
 from consumers.status import Status
-from consumers.worker import Worker
+from consumers.watchdog import Stand, Watchdog
+from infra.alerts import Alerts
+from infra.database.engine import DatabaseUnavailable
+from infra.database.models import AlertKind
 from infra.errors import DoubletError
+from infra.eventlog.clients import EventLogUnavailable, poll_one
+from infra.settings import Settings
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 500
 """How long one poll waits for records. kafka-python throws away a join of the group that completes
 between two polls: shorter ones made members join again and again. With all partitions paused it
-returns after 100 ms, which is the most that a settled record waits for its commit."""
+returns after 100 ms. A settled record waits no longer than this for its commit."""
+
+ASK_MS = 1_000
+"""How long one question to Kafka may take; what is not answered is asked again next turn."""
 
 GRACE_S = 7.0
-"""How long the record at hand may take to break off when the consumer stops: the longest call to
+"""How long the pictures at hand may take to break off when the consumer stops: the longest call to
 the model on a laptop, with room left in the 10 s that the whole stack has."""
+
+_PER_TOPIC = 64
+"""Enough that no worker waits for the next poll, however quickly it is done with what is no
+picture, and that large pictures which wait for their worker do not keep the small ones from it."""
 
 
 class NameTaken(DoubletError):
     """Two consumers claim to be the same one; the later has taken the partitions over."""
 
 
-class Loop:
-    """Takes records off Kafka, hands them to the worker, and commits what is settled."""
+@dataclass(frozen=True)
+class BackPressure:
+    """How much is taken off Kafka before some of it is settled."""
 
-    def __init__(self, consumer: KafkaConsumer, worker: Worker, halt: Halt, status: Status) -> None:
-        self._consumer = consumer
-        self._worker = worker
-        self._halt = halt
-        self._status = status
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker")
-        self._at_hand: tuple[Record, Future[None]] | None = None
-        self._settled: dict[TopicPartition, int] = {}
-        """Offsets to commit: those of the next records."""
+    per_topic: int
+    """Each topic has its own room, so that no backfill fills that of the uploads."""
+    bytes: int
+    """Of the records themselves, which may hold whole pictures; exceeded by one at the most."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "BackPressure":
+        """As the settings have it."""
+        # The pictures themselves are decoded into the rest of the memory.
+        return cls(_PER_TOPIC, settings.memory_limit_bytes // 4)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop works with."""
+
+    connect: Callable[[Departures], KafkaConsumer]
+    """Joins the group.
+
+    Raises:
+        Unavailable: Kafka is away.
+    """
+    crew: Crew
+    breaker: Breaker
+    alerts: Alerts
+    halt: Halt
+    status: Status
+    flight: InFlight = field(default_factory=InFlight)
+
+
+class Loop:
+    """Takes records off Kafka, has them settled, and commits what is."""
+
+    def __init__(
+        self, parts: Parts, pressure: BackPressure, watchdog: Watchdog | None = None
+    ) -> None:
+        self._parts = parts
+        self._pressure = pressure
+        self._watchdog = watchdog or Watchdog()
+        self._departures = Departures()
+        self._flight = parts.flight
+        self._moving = set[Place]()
+        self._consumer = self._connected()
 
     def run(self) -> None:
-        """Until stopping is asked for; a fault of the worker's ends it as well, with the fault."""
-        self._status.running()
+        """Until stopping is asked for; a fault of a worker's ends it as well, with the fault."""
+        self._parts.crew.start()
         try:
-            while not self._halt.requested:
+            while not self._parts.halt.requested:
                 self._turn()
             self._finish()
         finally:
-            self._halt.request()
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._parts.halt.request()
+            self._parts.crew.stop()
+            self._consumer.close(timeout_ms=2000)
 
     def _turn(self) -> None:
+        self._parts.status.turned()
         self._collect()
         self._commit()
-        if self._at_hand:
-            # Every time: partitions may have come to us since the last poll.
-            self._consumer.pause(*self._consumer.assignment())
-        else:
-            self._consumer.resume(*self._consumer.paused())
-        for records in self._consumer.poll(timeout_ms=POLL_MS, max_records=1).values():
-            for record in records:
-                self._take(Record.from_kafka(record))
-
-    def _take(self, record: Record) -> None:
-        if self._at_hand:
-            # It came with a partition that was assigned during this poll: leave it where it was.
-            self._consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
-        else:
-            self._at_hand = (record, self._executor.submit(self._worker.settle, record))
+        self._steer()
+        records = poll_one(self._consumer, POLL_MS)
+        self._let_go()
+        for record in records:
+            self._take(Record.from_kafka(record))
+        if not records:
+            self._pass_over_to_the_position()
+        if self._watchdog.due:
+            self._watch()
 
     def _collect(self) -> None:
-        if self._at_hand and self._at_hand[1].done():
-            record, future = self._at_hand
-            self._at_hand = None
-            future.result()
-            self._settled[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        for ticket in self._parts.crew.ended():
+            self._flight.settle(ticket)
 
     def _commit(self) -> None:
         """Commit what is settled; what Kafka does not take now is tried again next turn."""
-        ours = self._consumer.assignment()
-        # Of a partition that went to another consumer that one commits: it finds the record
-        # settled in the database.
-        self._settled = {at: offset for at, offset in self._settled.items() if at in ours}
-        if not self._settled:
+        offsets = self._flight.to_commit()
+        if not offsets:
             return
-        offsets = {at: OffsetAndMetadata(offset, "", -1) for at, offset in self._settled.items()}
         try:
-            self._consumer.commit(offsets, timeout_ms=1000)
+            self._consumer.commit(
+                {
+                    TopicPartition(*place): OffsetAndMetadata(offset, "", -1)
+                    for place, offset in offsets.items()
+                },
+                timeout_ms=ASK_MS,
+            )
         except FencedInstanceIdError as error:
             raise NameTaken("another consumer runs under this CONSUMER_NAME") from error
-        except CommitFailedError:
-            log.info("the group rebalanced; what it gave away is committed by its new owner")
         except KafkaError as error:
-            log.debug("commit is tried again: %s", error)
+            # Of a partition that went to another consumer that one commits: it finds the record
+            # settled in the database.
+            log.debug("not committed: %s", error)
+        else:
+            self._flight.committed(offsets)
+
+    def _steer(self) -> None:
+        """Let Kafka's client fetch what there is room for, and nothing while a part is away."""
+        wanted = self._wanted()
+        self._consumer.pause(*(self._consumer.assignment() - wanted))
+        self._consumer.resume(*wanted)
+
+    def _wanted(self) -> set[TopicPartition]:
+        if self._parts.breaker.troubles or self._flight.bytes >= self._pressure.bytes:
+            return set()
+        taken = self._flight.by_topic
+        return {
+            partition
+            for partition in self._consumer.assignment()
+            if taken[partition.topic] < self._pressure.per_topic
+        }
+
+    def _let_go(self) -> None:
+        """Forget the partitions that went away, even if they came back within the same poll."""
+        ours = {(at.topic, at.partition) for at in self._consumer.assignment()}
+        for place in self._departures.drain() | (set(self._flight.places) - ours):
+            self._flight.forget(place)
+            self._parts.crew.drop(place)
+
+    def _take(self, record: Record) -> None:
+        place = (record.topic, record.partition)
+        if not (self._is_open(place) and self._pass_over(place, record.offset)):
+            self._consumer.seek(TopicPartition(*place), record.offset)
             return
-        self._settled.clear()
+        size = len(record.value or b"")
+        ticket = self._flight.take(place, record.offset, record.offset + 1, size)
+        self._parts.crew.put(Job(ticket, record))
+        self._note_movement(place)
+
+    def _is_open(self, place: Place) -> bool:
+        """Whether we know how far a partition was committed when it came to us."""
+        if not self._flight.knows(place):
+            try:
+                committed = self._consumer.committed(TopicPartition(*place), timeout_ms=ASK_MS)
+            except KafkaError as error:
+                log.debug("%s: not known how far it was committed: %s", place, error)
+                return False
+            self._flight.open(place, committed or 0)
+        return True
+
+    def _pass_over(self, place: Place, offset: int) -> bool:
+        """Have the offsets before this one noted that Kafka left out; False to try it again."""
+        expected = self._flight.expected(place)
+        if offset <= expected:
+            return True
+        partition = TopicPartition(*place)
+        try:
+            beginnings = self._consumer.beginning_offsets([partition], timeout_ms=ASK_MS)
+        except KafkaError as error:
+            log.debug("%s: not known where it begins: %s", place, error)
+            return False
+        for gap in passed_over(place, expected, offset, beginnings[partition]):
+            ticket = self._flight.take(place, gap.first, gap.last + 1)
+            self._parts.crew.put(Job(ticket, gap))
+        return True
+
+    def _pass_over_to_the_position(self) -> None:
+        """Notice offsets without a record behind which there is none yet."""
+        for partition in self._consumer.assignment():
+            place = (partition.topic, partition.partition)
+            try:
+                position = self._consumer.position(partition, timeout_ms=ASK_MS)
+            except KafkaError as error:
+                log.debug("%s: no position: %s", place, error)
+                return
+            if position is not None and self._is_open(place):
+                self._pass_over(place, position)
+
+    def _watch(self) -> None:
+        wanted = self._wanted()
+        try:
+            ends = self._consumer.end_offsets(wanted, timeout_ms=ASK_MS) if wanted else {}
+        except KafkaError:
+            ends = {}  # while Kafka is away, everything stands still rightly
+        stands = {
+            (at.topic, at.partition): Stand(self._flight.expected((at.topic, at.partition)), end)
+            for at, end in ends.items()
+            if self._flight.knows((at.topic, at.partition))
+        }
+        stalled = self._watchdog.stalled(stands)
+        if stalled:
+            for place in sorted(stalled):
+                self._tell_of_stall(place, stands[place])
+            self._reconnect()
+
+    def _tell_of_stall(self, place: Place, stand: Stand) -> None:
+        detail = f"stood at offset {stand.position} of {stand.end}; connected to Kafka anew"
+        log.error("%s %s %s", *place, detail)
+        self._moving.discard(place)
+        try:
+            self._parts.alerts.raise_alert(AlertKind.STALLED, subject(place), detail)
+        except DatabaseUnavailable as error:
+            log.error("no alert of it: %s", error)  # noqa: TRY400
+
+    def _note_movement(self, place: Place) -> None:
+        """End the alert of a stall, of this process or of one before it."""
+        if place in self._moving:
+            return
+        try:
+            self._parts.alerts.clear(AlertKind.STALLED, subject(place))
+        except DatabaseUnavailable as error:
+            log.debug("alerts are cleared at the next record: %s", error)
+        else:
+            self._moving.add(place)
+
+    def _reconnect(self) -> None:
+        self._consumer.close(timeout_ms=2000)
+        self._consumer = self._connected()
+        for place in self._flight.places:
+            self._flight.forget(place)
+            self._parts.crew.drop(place)
+
+    def _connected(self) -> KafkaConsumer:
+        breaker = self._parts.breaker
+        consumer = breaker.insist(lambda: self._parts.connect(self._departures))
+        breaker.answered({EventLogUnavailable.part})
+        return consumer
 
     def _finish(self) -> None:
-        """Let the record at hand end or break off, and commit it if it ended."""
-        if self._at_hand:
-            wait_for([self._at_hand[1]], timeout=GRACE_S)
-        try:
-            self._collect()
-        except HandedBack:
-            log.info("the picture at hand was given back")
+        """Let what is at hand end or break off, and commit what ended."""
+        self._parts.crew.stop()
+        self._parts.crew.join(GRACE_S)
+        self._collect()
         self._commit()
+
+
+def subject(place: Place) -> str:
+    """A partition, as alerts name it."""
+    topic, partition = place
+    return f"{topic} {partition}"

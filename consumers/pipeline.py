@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
 from consumers.canvas import DoubledPicture
 from consumers.dead_letters.burial import Undertaker
@@ -25,21 +27,26 @@ from consumers.decoding import decode
 from consumers.doubling import Doubler, DoublingPolicy
 from consumers.halt import Halt, HandedBack
 from consumers.intake import fetch
+from consumers.memory import Memory
 from consumers.picture import Picture
 from consumers.record import Record
+from consumers.sizing import size_of
 from consumers.timings import Timings
 from infra.admission import BadPicture, Limits
 from infra.blobs import Blob, BlobStore
 from infra.clock import Clock, utc_now
 from infra.database.engine import DatabaseUnavailable
+from infra.database.models import Outcome
 from infra.errors import Unavailable
 from infra.eventlog.clients import EventLog
+from infra.eventlog.headers import is_readable
 from infra.eventlog.topics import RESULTS
 from infra.events.envelope import BadEvent
 from infra.events.pictures import Submission, read_submission
 from infra.events.reasons import Reason
 from infra.events.settled import settled_event
 from infra.settings import Settings
+from serving.contract import CHANNELS
 from serving.errors import ModelMisbehaved, ModelRefused, ModelServerSlow, VersionGone
 from serving.model_server import ModelServer, ServedModel
 
@@ -83,9 +90,23 @@ class Policies:
 class ModelUnfit(Unavailable):
     """What the server calls our model breaks the contract: an operator must act."""
 
+    part = "a fit model"
+
+
+class ModelSick(Unavailable):
+    """The model fails whatever it is given: it would burn the whole queue."""
+
+    part = "a sound model"
+
 
 class NoScratchSpace(Unavailable):
     """The disk for results in the making is full or away."""
+
+    part = "room on the disk"
+
+
+class TooLargeHere(Exception):
+    """Ends a journey for now: the picture is for the worker for large ones."""
 
 
 class Dead(Exception):
@@ -106,14 +127,16 @@ class Pipeline:
     books: Bookkeeper
     policies: Policies
     halt: Halt
+    memory: Memory
     clock: Clock = utc_now
 
 
 class Journey:
     """One record on its way; `run` may be called again after an outage, and goes on."""
 
-    def __init__(self, pipeline: Pipeline, record: Record) -> None:
+    def __init__(self, pipeline: Pipeline, record: Record, *, large_too: bool = True) -> None:
         self._pipeline = pipeline
+        self._large_too = large_too
         self._books = pipeline.books
         self._record = record
         self._submission: Submission | None = None
@@ -121,18 +144,19 @@ class Journey:
         self._failure: Failure | None = None
         self._burial: Burial | None = None
 
-    def run(self) -> None:
-        """Bring the record to its end.
+    def run(self) -> Outcome | None:
+        """Bring the record to its end, and answer which it is.
 
         Raises:
             Unavailable: a part is away, and no attempt was consumed; run again later.
             HandedBack: the consumer stops; likewise.
+            TooLargeHere: it is for another worker; likewise.
         """
         try:
             if self._books.open_delivery(self._record) is None:
                 self._settle()
-            self._announce()
-        except (Unavailable, HandedBack):
+            return self._announce()
+        except (Unavailable, HandedBack, TooLargeHere):
             self._give_back_attempt()
             raise
 
@@ -151,6 +175,15 @@ class Journey:
         submission = self._submission = self._read()
         image_id = self._books.open_image(self._record, submission)
         blob, content = self._fetch(submission)
+        size = size_of(content)
+        if size.large and not self._large_too:
+            raise TooLargeHere
+        with self._pipeline.memory.hold(size.bytes):
+            self._double_content(image_id, blob, content, submission)
+
+    def _double_content(
+        self, image_id: int, blob: Blob, content: bytes, submission: Submission
+    ) -> None:
         while True:
             served = self._describe()
             if self._books.has_result(image_id, served):
@@ -164,9 +197,9 @@ class Journey:
                 self._pipeline.halt.rest(self._pipeline.policies.retry.first_rest_s)
             except ModelServerSlow as error:
                 self._describe()  # a server that is away consumes no attempt
-                self._rest_or_die(image_id, str(error))
+                self._rest_or_die(image_id, str(error), served)
             except ModelMisbehaved as error:
-                self._rest_or_die(image_id, str(error))
+                self._rest_or_die(image_id, str(error), served)
             else:
                 return
 
@@ -205,6 +238,9 @@ class Journey:
             raise ModelUnfit(f"the served model cannot be used: {error}") from error
 
     def _read(self) -> Submission:
+        if not all(is_readable(name) for name, _ in self._record.headers):
+            detail = "the name of a header is not UTF-8"
+            raise Dead(Failure(Reason.BAD_ENVELOPE, "envelope", detail))
         try:
             return read_submission(self._record.headers, self._record.value)
         except BadEvent as error:
@@ -249,15 +285,31 @@ class Journey:
             return  # it stays ours: the next run goes on with it, and does not count another
         self._attempt = None
 
-    def _rest_or_die(self, image_id: int, detail: str) -> None:
+    def _rest_or_die(self, image_id: int, detail: str, served: ServedModel) -> None:
         retry = self._pipeline.policies.retry
         attempt = self._attempt or retry.max_attempts
         if attempt >= retry.max_attempts:
+            self._require_sound_model(served)
             raise Dead(Failure(Reason.FAILED, "model", detail))
         self._books.note_retry(image_id, detail)
         self._attempt = None
         self._pipeline.halt.rest(retry.rest_s(attempt))
         self._begin_attempt()
+
+    def _require_sound_model(self, served: ServedModel) -> None:
+        """Before a picture is blamed: a model that fails at plain grey would fail at all of them.
+
+        Raises:
+            ModelSick: it does; the picture waits, and those behind it.
+        """
+        side = self._pipeline.policies.doubling.tile_side
+        grey = np.full((1, side, side, CHANNELS), 128, np.uint8)
+        try:
+            self._pipeline.model.double(grey, version=served.version, spread=False)
+        except (ModelMisbehaved, ModelServerSlow) as error:
+            raise ModelSick(f"it fails at a plain grey tile as well: {error}") from error
+        except VersionGone:
+            return
 
     def _settle_dead(self, failure: Failure) -> None:
         if self._burial is None:
@@ -272,13 +324,14 @@ class Journey:
         attempts = self._attempt or retry.max_attempts
         return undertaker.bury(self._record, failure, attempts, pipeline.clock())
 
-    def _announce(self) -> None:
+    def _announce(self) -> Outcome | None:
         delivery, image, result = self._books.read_end(self._record)
         if image is None:
-            return  # without a readable envelope there is nobody to tell
+            return delivery.outcome  # without a readable envelope there is nobody to tell
         traceparent = self._submission.traceparent if self._submission else None
         event = settled_event(delivery, image, result, self._pipeline.clock(), traceparent)
         self._pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
+        return delivery.outcome
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Record:
             record.key,
             record.value,
             list(record.headers),
-            datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            _moment(record.timestamp),
         )
 
     @property
@@ -40,3 +40,15 @@ class Record:
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _moment(milliseconds: int) -> datetime:
+    """Kafka's timestamp; a sender may have written one that no calendar has."""
+    seconds = milliseconds / 1000
+    return datetime.fromtimestamp(
+        min(max(seconds, _EARLIEST.timestamp()), _LATEST.timestamp()), UTC
+    )

@@ -1,34 +1,39 @@
 """What the consumer says of itself: working, or waiting for whom and since when."""
 
-import logging
+import time
+from collections.abc import Callable
 
-from infra.clock import Clock, utc_now
+from consumers.breaker import Breaker
 from infra.database.models import PartState
-from infra.errors import Unavailable
 from infra.parts import Condition
 
-log = logging.getLogger(__name__)
+_ALIVE_S = 60.0
+"""The loop turns twice a second. Questions to a Kafka that is away take seconds, not a minute."""
 
 
 class Status:
-    """The consumer's condition, and a log line at each change."""
+    """The consumer's condition, for its heartbeat and for whoever probes it."""
 
-    def __init__(self, clock: Clock = utc_now) -> None:
-        self._clock = clock
-        self._since = ""
-        self.condition = Condition(PartState.STARTING)
+    def __init__(self, breaker: Breaker, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._breaker = breaker
+        self._monotonic = monotonic
+        self._state = PartState.STARTING
+        self._turned_at: float | None = None
 
-    def running(self) -> None:
-        """Nothing is in the way."""
-        if self.condition.state is PartState.WAITING:
-            log.info("goes on")
-        self.condition = Condition(PartState.RUNNING)
+    def turned(self) -> None:
+        """The loop has come round."""
+        self._turned_at = self._monotonic()
+        self._state = PartState.RUNNING
 
-    def waiting(self, error: Unavailable) -> None:
-        """A part is away."""
-        if self.condition.state is not PartState.WAITING:
-            self._since = self._clock().strftime("%H:%M:%S UTC")
-        detail = f"since {self._since}: {error}"
-        if detail != self.condition.detail:
-            log.warning("waits %s", detail)
-        self.condition = Condition(PartState.WAITING, detail)
+    @property
+    def condition(self) -> Condition:
+        """At this moment."""
+        troubles = self._breaker.troubles
+        if troubles:
+            return Condition(PartState.WAITING, "; ".join(str(trouble) for trouble in troubles))
+        return Condition(self._state)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop still turns, or has not begun to."""
+        return self._turned_at is None or self._monotonic() - self._turned_at < _ALIVE_S

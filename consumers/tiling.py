@@ -20,6 +20,8 @@ from serving.contract import SCALE
 class TileTooSmall(Unavailable):
     """TILE_SIDE leaves no core for the served model: an operator must act; no picture is guilty."""
 
+    part = "a larger TILE_SIDE"
+
 
 @dataclass(frozen=True)
 class Tiling:

@@ -1,53 +1,43 @@
-"""Brings one record after the other to its end, however long the parts it needs are away."""
+"""Brings one taking after the other to its end, however long the parts it needs are away."""
 
-import random
-from dataclasses import dataclass
-
+from consumers.breaker import Breaker
+from consumers.lanes import PassedOver
 from consumers.pipeline import Journey, Pipeline
 from consumers.record import Record
-from consumers.status import Status
-from infra.errors import Unavailable
+from infra.database.engine import DatabaseUnavailable
+from infra.database.models import Outcome
+from infra.eventlog.clients import EventLogUnavailable
 
-
-@dataclass(frozen=True)
-class WaitPolicy:
-    """How long to wait for a part that is away before asking again."""
-
-    first_s: float = 0.25
-    longest_s: float = 5.0
-    """A part that came back is noticed within this time."""
-
-    def wait_s(self, refusals: int) -> float:
-        """Doubled with each refusal, counted from 1; with jitter, so that not all ask at once."""
-        longest = min(self.longest_s, self.first_s * 2.0 ** min(refusals - 1, 10))
-        return random.uniform(longest / 2, longest)
+_ALWAYS_USED = frozenset({DatabaseUnavailable.part, EventLogUnavailable.part})
+"""What every record needs, also one that never comes to the model."""
 
 
 class Worker:
-    """Settles records, one at a time."""
+    """Settles what was taken off Kafka; several threads may use it."""
 
-    def __init__(
-        self, pipeline: Pipeline, status: Status, wait_policy: WaitPolicy | None = None
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, breaker: Breaker) -> None:
         self._pipeline = pipeline
-        self._status = status
-        self._wait_policy = wait_policy or WaitPolicy()
+        self._breaker = breaker
 
-    def settle(self, record: Record) -> None:
+    def settle(self, record: Record, *, large_too: bool = True) -> None:
         """Return once the record has its end in the books, and was announced.
+
+        Args:
+            large_too: whether a large picture is doubled here; otherwise it is handed on.
 
         Raises:
             HandedBack: the consumer stops; the record has no end yet.
+            TooLargeHere: likewise, and it is for the worker for large pictures.
         """
-        journey = Journey(self._pipeline, record)
-        refusals = 0
-        while True:
-            try:
-                journey.run()
-            except Unavailable as error:
-                refusals += 1
-                self._status.waiting(error)
-                self._pipeline.halt.rest(self._wait_policy.wait_s(refusals))
-            else:
-                self._status.running()
-                return
+        journey = Journey(self._pipeline, record, large_too=large_too)
+        outcome = self._breaker.insist(journey.run)
+        self._breaker.answered(None if outcome is Outcome.DONE else _ALWAYS_USED)
+
+    def note(self, passed: PassedOver) -> None:
+        """Return once the books know of offsets without a record.
+
+        Raises:
+            HandedBack: the consumer stops; nothing is noted.
+        """
+        self._breaker.insist(lambda: self._pipeline.books.note_gap(passed))
+        self._breaker.answered({DatabaseUnavailable.part})

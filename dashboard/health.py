@@ -57,7 +57,8 @@ def of_part(part: PartRow, now: datetime) -> PartHealth:
     silent = (now - part.seen_at).total_seconds()
     if part.state is not PartState.STOPPED and silent > SILENT_SECONDS:
         health, says = Health.AWAY, f"silent since {words.utc(part.seen_at)}"
-    elif health is not Health.WELL:
+    elif health is not Health.WELL and part.state is not PartState.WAITING:
+        # One that waits says itself for whom, and since when.
         says = f"{says}, since {words.utc(part.changed_at)}"
     return PartHealth(part.name, health, says, part.restarts, part.version, part.seen_at)
 

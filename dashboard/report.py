@@ -16,7 +16,8 @@ _COLOURS = {Health.WELL: "green", Health.WAITING: "yellow", Health.AWAY: "red"}
 
 
 def as_document(standing: Standing) -> str:
-    """JSON: ``well``, ``at``, ``parts``, ``books`` (null while Kafka is away) and ``settled``."""
+    """JSON: ``well``, ``at``, ``parts``, ``books`` (null while Kafka is away), ``alerts`` and
+    ``settled``."""
     books = standing.books
     return json.dumps(
         {
@@ -29,6 +30,10 @@ def as_document(standing: Standing) -> str:
             "books": None
             if books is None
             else asdict(books.total) | {"difference": books.total.difference},
+            "alerts": [
+                asdict(alert) | {"raised_at": alert.raised_at.isoformat()}
+                for alert in standing.alerts
+            ],
             "settled": {outcome.value: standing.settled[outcome] for outcome in Outcome},
         },
         indent=2,
@@ -36,8 +41,12 @@ def as_document(standing: Standing) -> str:
 
 
 def as_tables(standing: Standing) -> list[RenderableType]:
-    """One table of the parts, one line for the books, one line for the whole."""
-    return [_parts(standing), _books(standing), _verdict(standing)]
+    """One table of the parts, a line for each alert, one for the books, one for the whole."""
+    alerts = [
+        Text(f"alert {it.id}: {it.kind}, {it.subject}: {it.detail}", "red")
+        for it in standing.alerts
+    ]
+    return [_parts(standing), *alerts, _books(standing), _verdict(standing)]
 
 
 def _parts(standing: Standing) -> Table:
@@ -66,6 +75,8 @@ def _books(standing: Standing) -> Text:
         f"books: {total.accepted} accepted = {total.done} done + {total.duplicate} duplicate + "
         f"{total.skipped} skipped + {total.dead} dead + {total.in_flight} in flight"
     )
+    if total.deleted:
+        line += f" + {total.deleted} deleted"
     if total.balanced:
         return Text(line)
     return Text(f"{line}; difference {total.difference}: {health.imbalance(total)}", "red")

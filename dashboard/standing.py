@@ -8,6 +8,7 @@ from dashboard import health
 from dashboard.health import Health, PartHealth
 from dashboard.probes import ask_kafka, ask_model_server
 from dashboard.queries import running
+from infra.alerts import OpenAlert, open_alerts
 from infra.books import Books, read_books
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
@@ -28,13 +29,15 @@ class Standing:
     settled: Counter[Outcome]
     """What the database alone knows of the books; empty where they are whole."""
     offsets: tuple[PartitionOffsets, ...]
+    alerts: list[OpenAlert]
 
     @property
     def well(self) -> bool:
         """Whether nobody has to look."""
         balanced = self.books is not None and self.books.total.balanced
         beating = any(part.seen_at for part in self.parts)
-        return balanced and beating and all(part.health is Health.WELL for part in self.parts)
+        parts_well = all(part.health is Health.WELL for part in self.parts)
+        return balanced and beating and parts_well and not self.alerts
 
 
 def read_standing(database: Database, settings: Settings, clock: Clock = utc_now) -> Standing:
@@ -49,6 +52,7 @@ def read_standing(database: Database, settings: Settings, clock: Clock = utc_now
     with database.reading() as session:
         now = clock()
         rows = running.parts(session)
+        alerts = open_alerts(session)
         books = None if kafka.trouble else read_books(session, kafka.offsets)
         settled = running.outcomes(session) if books is None else Counter[Outcome]()
     named = {row.name: row for row in rows}
@@ -62,4 +66,5 @@ def read_standing(database: Database, settings: Settings, clock: Clock = utc_now
         books=books,
         settled=settled,
         offsets=kafka.offsets,
+        alerts=alerts,
     )

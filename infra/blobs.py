@@ -34,6 +34,8 @@ class BadBlobReference(DoubletError):
 class BlobStoreUnavailable(Unavailable):
     """The store cannot be reached, or refuses us."""
 
+    part = "the blob store"
+
 
 @dataclass(frozen=True)
 class Blob:

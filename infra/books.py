@@ -4,6 +4,10 @@
 accepted; the table ``deliveries`` says how each ended. What Kafka calls settled and the table
 does not know is *missing*; what the table knows and Kafka never had is *unknown to Kafka*. Both
 are zero, or something is wrong.
+
+Not every offset holds a record: a transaction's markers take offsets, and retention deletes. The
+table ``gaps`` names those that the consumer passed over. What never was a record was not accepted;
+what was *deleted* before its delivery stands apart, because nothing can bring it back.
 """
 
 from collections import Counter
@@ -14,7 +18,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, Select, String, case, column, func, select, values
 from sqlalchemy.orm import Session
 
-from infra.database.models import Delivery, Outcome
+from infra.database.models import Delivery, Gap, GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
 
 
@@ -33,6 +37,8 @@ class Account:
     """Kafka counts them as settled, the database does not know how they ended."""
     unknown_to_kafka: int = 0
     """In the database, beyond the end of the partition: Kafka was emptied or exchanged."""
+    deleted: int = 0
+    """Kafka deleted them before they were delivered."""
 
     @property
     def settled(self) -> int:
@@ -68,7 +74,7 @@ class Books:
 
 
 def read_books(session: Session, offsets: Sequence[PartitionOffsets]) -> Books:
-    """Draw up the books from Kafka's offsets and the database alone, with one query.
+    """Draw up the books from Kafka's offsets and the database alone.
 
     Read the offsets first and open the session afterwards: a record that is settled in between
     is then in flight or settled, never missing.
@@ -77,10 +83,11 @@ def read_books(session: Session, offsets: Sequence[PartitionOffsets]) -> Books:
     for topic, partition, place, outcome, count in session.execute(_counts(offsets)):
         settled[topic, partition, Place(place), outcome] = count
     known = {(at.topic, at.partition): at for at in offsets}
+    gaps = _gaps(session, known)
     for topic, partition, _, _ in settled:
         # A partition that Kafka does not have is an empty one: all that we know of it is beyond.
         known.setdefault((topic, partition), PartitionOffsets(topic, partition, 0, 0, 0))
-    return Books({address: _account(at, settled) for address, at in known.items()})
+    return Books({address: _account(at, settled, gaps) for address, at in known.items()})
 
 
 class Place(StrEnum):
@@ -94,7 +101,13 @@ class Place(StrEnum):
     """At the end or behind it, where Kafka has nothing."""
 
 
-def _account(at: PartitionOffsets, settled: Counter[tuple[str, int, Place, Outcome]]) -> Account:
+GapCounts = Counter[tuple[str, int, Place, GapCause]]
+"""Offsets without a record for us, by partition, place and cause."""
+
+
+def _account(
+    at: PartitionOffsets, settled: Counter[tuple[str, int, Place, Outcome]], gaps: GapCounts
+) -> Account:
     def count(*places: Place, outcomes: Iterable[Outcome] = Outcome) -> int:
         return sum(
             settled[at.topic, at.partition, place, outcome]
@@ -105,17 +118,36 @@ def _account(at: PartitionOffsets, settled: Counter[tuple[str, int, Place, Outco
     def ended(outcome: Outcome) -> int:
         return count(Place.COMMITTED, Place.AHEAD, outcomes=[outcome])
 
-    missing = at.committed - count(Place.COMMITTED)
+    def passed(place: Place, *causes: GapCause) -> int:
+        return sum(gaps[at.topic, at.partition, place, cause] for cause in causes or GapCause)
+
+    def absent(cause: GapCause) -> int:
+        return passed(Place.COMMITTED, cause) + passed(Place.AHEAD, cause)
+
+    settled_ahead = count(Place.AHEAD) + passed(Place.AHEAD)
     return Account(
-        accepted=at.end,
+        accepted=at.end - absent(GapCause.EMPTY),
         done=ended(Outcome.DONE),
         duplicate=ended(Outcome.DUPLICATE),
         skipped=ended(Outcome.SKIPPED),
         dead=ended(Outcome.DEAD),
-        in_flight=at.end - count(Place.COMMITTED, Place.AHEAD) - missing,
-        missing=missing,
+        in_flight=at.end - at.committed - settled_ahead,
+        missing=at.committed - count(Place.COMMITTED) - passed(Place.COMMITTED),
         unknown_to_kafka=count(Place.BEYOND),
+        deleted=absent(GapCause.DELETED),
     )
+
+
+def _gaps(session: Session, known: dict[tuple[str, int], PartitionOffsets]) -> GapCounts:
+    """A gap is noted before anything behind it is committed, so none lies on both sides."""
+    counts = GapCounts()
+    for gap in session.scalars(select(Gap)):
+        at = known.get((gap.topic, gap.partition))
+        if at is None or gap.first >= at.end:
+            continue  # of another Kafka: the deliveries beyond the end say so
+        place = Place.COMMITTED if gap.first < at.committed else Place.AHEAD
+        counts[gap.topic, gap.partition, place, gap.cause] += gap.last - gap.first + 1
+    return counts
 
 
 def _counts(offsets: Sequence[PartitionOffsets]) -> Select[str, int, str, Outcome, int]:

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from infra.books import Account, Books
 
-_COLUMNS = ("partition", "accepted", "done", "dupl.", "skipped", "dead", "flight", "differ")
+_COLUMNS = ("partition", "accepted", "done", "dupl.", "skip", "dead", "flight", "del.", "differ")
 """Short enough for a terminal of 80 columns."""
 
 
@@ -31,5 +31,6 @@ def _row(account: Account) -> list[str]:
         str(account.skipped),
         str(account.dead),
         str(account.in_flight),
+        str(account.deleted),
         difference if account.balanced else f"[red]{difference}[/red]",
     ]

@@ -3,11 +3,17 @@
 import json
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.settings import settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from infra.eventlog.offsets import PartitionOffsets
+    from infra.verifier import Verification
 
 commands = typer.Typer()
 db = typer.Typer(no_args_is_help=True)
@@ -39,11 +45,20 @@ def up(
 
 
 @commands.command()
-def books(as_json: Json = False) -> None:
+def books(
+    as_json: Json = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove them: go along every offset, reading Kafka.")
+    ] = False,
+) -> None:
     """Account for every picture that Kafka accepted.
 
     accepted = done + duplicate + skipped + dead + in flight, for each partition, from Kafka's
     offsets and the database alone. Exit code 1 if it does not add up.
+
+    With --verify every single offset is accounted for: none left out, none counted twice, each
+    end with its result or its dead letter. Offsets without a record (a transaction's markers) and
+    records that were deleted before their delivery are counted apart. One line a difference.
     """
     from rich.console import Console
 
@@ -56,17 +71,67 @@ def books(as_json: Json = False) -> None:
     database = Database(settings().database)
     with database.reading() as session:
         drawn_up = read_books(session, offsets)
+        proof = _verified(session, offsets) if verify else None
     total = drawn_up.total
     if as_json:
         rows = [
             {"topic": topic, "partition": partition, **asdict(account)}
             for (topic, partition), account in drawn_up.partitions.items()
         ]
-        typer.echo(json.dumps({"total": asdict(total), "partitions": rows}, indent=2))
+        document = {"total": asdict(total), "partitions": rows}
+        typer.echo(json.dumps(document | ({"verified": asdict(proof)} if proof else {}), indent=2))
     else:
         Console().print(table(drawn_up))
-    if not total.balanced:
+        if proof:
+            typer.echo(
+                f"{proof.ended} ended, {proof.in_flight} in flight, {proof.empty} offsets without "
+                f"a record, {proof.deleted} deleted before delivery"
+            )
+    if proof and proof.differences:
+        sys.exit("\n".join(f"doublet: {line}" for line in proof.differences))
+    if not proof and not total.balanced:
         sys.exit(f"doublet: the books do not balance: {total.difference} records differ")
+
+
+def _verified(session: "Session", offsets: "list[PartitionOffsets]") -> "Verification":
+    from contextlib import closing
+
+    from infra.eventlog.clients import open_reader
+    from infra.verifier import KafkaLog, verify
+
+    with closing(open_reader(settings())) as consumer:
+        return verify(session, KafkaLog(consumer, settings()), offsets)
+
+
+@commands.command()
+def alerts(
+    clear: Annotated[
+        int | None, typer.Option("--clear", metavar="NUMBER", help="Say that you have read it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List what somebody must know of, or clear one of them.
+
+    A partition that stalled clears its alert when it moves again. Records that were deleted before
+    their delivery stay until somebody clears them. The exit code is 1 while there are any.
+    """
+    from infra.alerts import Alerts, open_alerts
+    from infra.database.engine import Database
+
+    database = Database(settings().database)
+    if clear is not None and not Alerts(database).acknowledge(clear):
+        sys.exit(f"doublet: there is no open alert {clear}")
+    with database.reading() as session:
+        found = open_alerts(session)
+    if as_json:
+        rows = [asdict(it) | {"raised_at": it.raised_at.isoformat()} for it in found]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        for it in found:
+            raised = it.raised_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            typer.echo(f"{it.id}  {raised}  {it.kind}  {it.subject}: {it.detail}")
+    if found:
+        raise typer.Exit(1)
 
 
 @commands.command()

@@ -1,5 +1,7 @@
 """The root of every error that Doublet raises on purpose."""
 
+from typing import ClassVar
+
 
 class DoubletError(Exception):
     """Something a person can act on; its text is one line that says what is wrong and what to do.
@@ -15,3 +17,6 @@ class Unavailable(DoubletError):
     The first of the two kinds of failure (the second is an error of the picture itself): it
     consumes no attempt and fills no dead letter.
     """
+
+    part: ClassVar[str] = "a part"
+    """Who is away, in an operator's words."""

@@ -59,6 +59,18 @@ class Settings(BaseSettings):
         "",
         description="Name of a consumer that is restarted in place: its group then waits for it.",
     )
+    consumer_health: str = Field(
+        "",
+        description="`host:port` of the consumer's `/livez` and `/readyz`; empty: off.",
+    )
+    pictures_at_once: int = Field(
+        2, ge=1, description="Pictures that one consumer doubles at once, beside one large one."
+    )
+    memory_limit_bytes: int = Field(
+        2048 * MEBIBYTE,
+        ge=64 * MEBIBYTE,
+        description="Memory for pictures at hand; one that needs more is doubled alone.",
+    )
 
     # Topics
     partitions: int = Field(4, ge=1, description="Partitions of each topic that carries pictures.")

@@ -20,6 +20,8 @@ class ModelServerError(DoubletError):
 class ModelServerUnavailable(ModelServerError, Unavailable):
     """The server cannot be reached, is overloaded, or has not loaded the model yet."""
 
+    part = "the model server"
+
 
 class ModelServerSlow(ModelServerUnavailable):
     """The server did not answer before the deadline."""

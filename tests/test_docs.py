@@ -48,6 +48,20 @@ def test_every_dependency_has_its_reason() -> None:
         assert f"| {name} |" in reasons, f"CONTRIBUTING.md gives no reason for {name}"
 
 
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    defined = {
+        name
+        for file in (REPOSITORY / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    scenarios = (DOCS / "guarantees.md").read_text().split("\n### ")[1:]
+    assert len(scenarios) >= 10
+    for scenario in scenarios:
+        named = re.findall(r"`(test_\w+)`", scenario)
+        assert named, f"{scenario.splitlines()[0]}: no test is named"
+        assert set(named) <= defined, set(named) - defined
+
+
 def test_links_lead_somewhere() -> None:
     for page in [*REPOSITORY.glob("*.md"), *DOCS.glob("*.md"), *REPOSITORY.glob("*/models/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):

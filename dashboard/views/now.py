@@ -93,6 +93,13 @@ def lag_and_parts() -> None:
 def _alerts(standing: Standing) -> None:
     away = [part for part in standing.parts if part.health is Health.AWAY]
     waiting = [part for part in standing.parts if part.health is Health.WAITING]
+    if standing.alerts:
+        lines = [
+            f"- **{alert.kind}**, {alert.subject}: {alert.detail}, {words.utc(alert.raised_at)} "
+            f"(`doublet alerts --clear {alert.id}`)"
+            for alert in standing.alerts
+        ]
+        st.error("\n".join(lines), title="Alerts", icon=":material/notifications:")
     if away:
         st.error(_said(away), title="Not there", icon=":material/error:")
     if waiting:
@@ -115,15 +122,22 @@ def _balance(total: Account) -> None:
             icon=":material/balance:",
         )
     with st.grid(6, min_column_width=120):
-        for label, number, meaning in (
-            ("Accepted", total.accepted, "Records that Kafka took."),
-            ("= Done", total.done, "Doubled, and the result stored."),
-            ("+ Duplicate", total.duplicate, "Had been doubled before; recognised."),
-            ("+ Skipped", total.skipped, "Left out on purpose, with a reason."),
-            ("+ Dead", total.dead, "Put aside as a dead letter, with a reason."),
-            ("+ In flight", total.in_flight, "Waiting on Kafka, or being worked at."),
-        ):
+        for label, number, meaning in _terms(total):
             st.metric(label, f"{number:,}", help=meaning, border=True)
+
+
+def _terms(total: Account) -> list[tuple[str, int, str]]:
+    terms = [
+        ("Accepted", total.accepted, "Records that Kafka took."),
+        ("= Done", total.done, "Doubled, and the result stored."),
+        ("+ Duplicate", total.duplicate, "Had been doubled before; recognised."),
+        ("+ Skipped", total.skipped, "Left out on purpose, with a reason."),
+        ("+ Dead", total.dead, "Put aside as a dead letter, with a reason."),
+        ("+ In flight", total.in_flight, "Waiting on Kafka, or being worked at."),
+    ]
+    if total.deleted:
+        terms.append(("+ Deleted", total.deleted, "Deleted from Kafka before their delivery."))
+    return terms
 
 
 def _settled_only(standing: Standing) -> None:
@@ -149,6 +163,7 @@ def _breakdown(books: Books) -> None:
                         "Skipped": account.skipped,
                         "Dead": account.dead,
                         "In flight": account.in_flight,
+                        "Deleted": account.deleted,
                         "Difference": account.difference,
                     }
                     for (topic, partition), account in books.partitions.items()

@@ -32,6 +32,8 @@ _UNDEFINED_TABLE = "42P01"
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, is locked, or its disk is full."""
 
+    part = "the database"
+
 
 class TablesMissing(DatabaseUnavailable):
     """The database is there, and our tables are not."""

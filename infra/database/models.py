@@ -102,6 +102,24 @@ class PartState(StrEnum):
     STOPPED = "stopped"
 
 
+class GapCause(StrEnum):
+    """Why an offset was passed over without a record."""
+
+    DELETED = "deleted"
+    """Retention or an operator deleted the record before it was delivered."""
+    EMPTY = "empty"
+    """The offset holds no record: a transaction's marker, or one that compaction took away."""
+
+
+class AlertKind(StrEnum):
+    """What a person must know of, even after it has passed."""
+
+    STALLED = "stalled"
+    """A partition did not move while there was something to take."""
+    DELETED = "deleted"
+    """Records were deleted before they were delivered."""
+
+
 def _words(enum: type[StrEnum]) -> Enum:
     # Plain text instead of a database's own enumeration: a new state then needs no migration.
     return Enum(
@@ -126,6 +144,8 @@ class Base(DeclarativeBase):
         LetterState: _words(LetterState),
         ApodState: _words(ApodState),
         PartState: _words(PartState),
+        GapCause: _words(GapCause),
+        AlertKind: _words(AlertKind),
     }
 
 
@@ -219,6 +239,19 @@ class Delivery(Base):
     settled_at: Mapped[datetime | None]
 
 
+class Gap(Base):
+    """Offsets that the consumer passed over because they hold no record for it."""
+
+    __tablename__ = "gaps"
+
+    topic: Mapped[str] = mapped_column(String(249), primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+    cause: Mapped[GapCause]
+    found_at: Mapped[datetime]
+
+
 class DeadLetter(Base):
     """One per record that was put aside: why, and where its bytes are."""
 
@@ -293,6 +326,20 @@ class LagSample(Base):
     end_offset: Mapped[int]
     committed_offset: Mapped[int]
     seconds_behind: Mapped[float]
+
+
+class Alert(Base):
+    """Something that a person must know of; open until it has passed or was acknowledged."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("ix_alerts_cleared", "cleared_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[AlertKind]
+    subject: Mapped[str] = mapped_column(String(300))
+    detail: Mapped[str] = mapped_column(Text)
+    raised_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]
 
 
 class Part(Base):

@@ -1,15 +1,17 @@
 """Kafka clients with the settings that the promise needs, each with its reason."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from infra.errors import DoubletError, Unavailable
+from infra.eventlog.headers import accept_any_header_name
 from infra.eventlog.topics import ENVELOPE_ROOM, GROUP, topics
 from infra.settings import Settings
 
@@ -27,6 +29,8 @@ _SESSION_MS = 15_000
 
 class EventLogUnavailable(Unavailable):
     """Kafka cannot be reached, or does not answer in time."""
+
+    part = "Kafka"
 
 
 class TopicsMissing(EventLogUnavailable):
@@ -58,6 +62,7 @@ class KafkaEventLog:
         self._settings = settings
         self._limits = {topic.name: topic.message_limit for topic in topics(settings)}
         self._producer = self._open()
+        self._reopening = threading.Lock()
 
     def send(
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
@@ -65,18 +70,24 @@ class KafkaEventLog:
         # Refused here already: a refusal by the broker ends an idempotent producer.
         if _size(key, value, headers) > self._limits[topic]:
             raise _too_large(self._settings)
+        producer = self._producer
         with translated(self._settings):
             try:
-                stored = self._producer.send(topic, key=key, value=value, headers=headers).get(
+                stored = producer.send(topic, key=key, value=value, headers=headers).get(
                     _SEND_MS / 1000
                 )
             except KafkaError as error:
                 if not error.retriable:
-                    # Such a producer repeats its error for ever, whatever it is given.
-                    self._producer.close(timeout=0)
-                    self._producer = self._open()
+                    self._replace(producer)
                 raise
         return stored.partition, stored.offset
+
+    def _replace(self, failed: KafkaProducer) -> None:
+        """Such a producer repeats its error for ever, whatever it is given."""
+        with self._reopening:
+            if self._producer is failed:  # unless another thread was quicker
+                failed.close(timeout=0)
+                self._producer = self._open()
 
     def close(self) -> None:
         """Give the connections back; everything sent was acknowledged already."""
@@ -111,16 +122,23 @@ def _too_large(settings: Settings) -> EventTooLarge:
     )
 
 
-def open_consumer(settings: Settings, *names: str, member: str | None = None) -> KafkaConsumer:
+def open_consumer(
+    settings: Settings,
+    *names: str,
+    member: str | None = None,
+    listener: ConsumerRebalanceListener | None = None,
+) -> KafkaConsumer:
     """A member of the group that doubles, whose offsets are committed by hand.
 
     Args:
         member: a name that survives restarts: the group then does not rebalance for one.
+        listener: is told which partitions come and go, on the client's own thread.
 
     Raises:
         EventLogUnavailable: there is no broker.
         TopicsMissing: a topic is not created yet; a group would wait minutes to notice it.
     """
+    accept_any_header_name()
     with translated(settings):
         consumer = KafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,
@@ -134,13 +152,14 @@ def open_consumer(settings: Settings, *names: str, member: str | None = None) ->
             # The others go on working while one joins or leaves.
             partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=_SESSION_MS,
+            # Pictures wait on Kafka, not in our memory: one of the largest is fetched at a time.
             max_partition_fetch_bytes=settings.message_limit_bytes + ENVELOPE_ROOM,
-            # Pictures wait on Kafka, not in our memory.
+            fetch_max_bytes=settings.message_limit_bytes + ENVELOPE_ROOM,
             max_poll_records=1,
             allow_auto_create_topics=False,
         )
         _require_topics(consumer, names)
-        consumer.subscribe(list(names))
+        consumer.subscribe(list(names), listener=listener)
         # A group joined before these are known has nothing to share out, and may stay so.
         consumer.topics()
     return consumer
@@ -153,12 +172,27 @@ def _require_topics(consumer: KafkaConsumer, names: tuple[str, ...]) -> None:
         raise TopicsMissing(f"no topic {', '.join(missing)}: `doublet topics` creates it")
 
 
+def poll_one(consumer: KafkaConsumer, timeout_ms: int) -> list[Any]:
+    """The next record of the partitions that are not paused, as kafka-python has it, or none.
+
+    kafka-python 3.0.12 sets aside what it has fetched of a partition that is paused, and takes it
+    up again only while no other partition's records are in line; those that were used up stay in
+    line for ever. A partition that was paused beside another one then stands still.
+    """
+    batches = consumer.poll(timeout_ms=timeout_ms, max_records=1)
+    fetcher = consumer._fetcher
+    if not fetcher._next_partition_records:
+        fetcher._next_partition_records = None
+    return [record for records in batches.values() for record in records]
+
+
 def open_reader(settings: Settings) -> KafkaConsumer:
     """A consumer outside any group, to look at offsets and records.
 
     Raises:
         EventLogUnavailable: there is no broker.
     """
+    accept_any_header_name()
     with translated(settings):
         return KafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,

@@ -9,11 +9,13 @@ from infra.settings import Settings
 
 UPLOADS = "doublet.uploads.v1"
 APOD = "doublet.apod.v1"
+BACKFILL = "doublet.backfill.v1"
 RESULTS = "doublet.results.v1"
 DEAD_LETTERS = "doublet.dead-letters.v1"
 
-INTAKE = (UPLOADS, APOD)
-"""The topics that carry pictures to double."""
+INTAKE = (UPLOADS, APOD, BACKFILL)
+"""The topics that carry pictures to double, the most urgent first. The backfill of APOD has a
+topic of its own: within a partition, nothing can overtake."""
 
 GROUP = "doublet"
 """The consumer group that doubles."""
@@ -51,6 +53,7 @@ def topics(settings: Settings) -> list[Topic]:
     return [
         Topic(UPLOADS, wide, retention, limit),
         Topic(APOD, wide, retention, limit),
+        Topic(BACKFILL, wide, retention, limit),
         Topic(RESULTS, wide, retention, limit),
         # One partition: an operator reads dead letters in the order in which they failed. Room
         # for the error headers on top of the largest event.

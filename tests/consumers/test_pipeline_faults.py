@@ -3,17 +3,22 @@
 import base64
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from consumers.bookkeeping import AnotherKafka
+from consumers.breaker import Breaker
 from consumers.halt import Halt, HandedBack
 from consumers.pipeline import (
     Journey,
+    ModelSick,
     ModelUnfit,
     NoScratchSpace,
 )
+from consumers.record import Record
+from consumers.status import Status
 from infra.blobs import Blob
 from infra.database.models import (
     DeadLetter,
@@ -25,6 +30,7 @@ from infra.database.models import (
     Result,
 )
 from infra.eventlog.clients import EventLogUnavailable
+from infra.eventlog.headers import HeaderName
 from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.reasons import Reason
 from infra.parts import Condition
@@ -39,11 +45,24 @@ from tests.consumers.world import NOON, EndOfProcess, World, png
 
 
 def test_a_model_that_always_misbehaves_ends_in_a_dead_letter(world: World) -> None:
-    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(9))
+    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(3))
     world.settle(world.claim(png()))
     image = world.one(Image)
     assert (image.state, image.reason, image.attempts) == (ImageState.DEAD, Reason.FAILED, 3)
     assert world.one(DeadLetter).attempts == 3
+
+
+def test_a_model_that_fails_at_everything_is_waited_for_and_no_picture_is_blamed(
+    world: World,
+) -> None:
+    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(4))
+    journey = Journey(world.pipeline, world.claim(png()))
+    with pytest.raises(ModelSick, match="plain grey"):
+        journey.run()
+    assert world.outcomes() == [None]
+    assert world.all(DeadLetter) == []
+    journey.run()
+    assert world.outcomes() == [Outcome.DONE]
 
 
 def test_a_refusal_is_final(world: World) -> None:
@@ -155,7 +174,7 @@ def test_two_consumers_at_one_record_leave_one_end(world: World) -> None:
 
 
 def test_a_tile_that_is_always_too_slow_is_bounded_while_the_server_answers(world: World) -> None:
-    world.model.failures.extend(ModelServerSlow("the deadline passed") for _ in range(9))
+    world.model.failures.extend(ModelServerSlow("the deadline passed") for _ in range(3))
     world.settle(world.claim(png()))
     assert world.one(Image).reason == Reason.FAILED
 
@@ -217,22 +236,51 @@ def test_stopping_hands_the_picture_back_with_its_attempt(world: World) -> None:
 class Witness(Halt):
     """Looks at what the consumer says of itself while it rests, and brings the model back."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.world = world
+        self.world: World | None = None
         self.seen: list[Condition] = []
 
     def rest(self, seconds: float) -> None:
+        assert self.world is not None
         self.seen.append(self.world.status.condition)
         self.world.model.away = False
+        super().rest(seconds)
 
 
 def test_waiting_is_said_with_the_part_and_the_time(world: World) -> None:
     world.model.away = True
-    witness = Witness(world)
-    world.pipeline = replace(world.pipeline, halt=witness)
+    witness = Witness()
+    witness.world = world
+    world.breaker = Breaker(witness, clock=lambda: NOON)
+    world.status = Status(world.breaker)
+    world.status.turned()
     world.settle(world.claim(png()))
-    [waiting] = witness.seen
-    assert waiting.state is PartState.WAITING
-    assert waiting.detail.startswith("since 12:00:00 UTC: the model server is away")
-    assert world.status.condition.state is PartState.RUNNING
+    assert witness.seen[0] == Condition(
+        PartState.WAITING,
+        "waiting for the model server since 2026-11-23 12:00:00 UTC: "
+        "the model server is away: this test wants it so",
+    )
+    assert world.status.condition == Condition(PartState.RUNNING)
+
+
+def test_a_header_name_that_is_not_utf_8_is_refused_and_kept(world: World) -> None:
+    name = HeaderName.of(b"caf\xe9")
+    world.settle(replace(world.claim(png()), headers=[(name, b"x")]))
+    assert world.one(DeadLetter).reason == Reason.BAD_ENVELOPE
+    [(_, _, headers)] = world.events.on(DEAD_LETTERS)
+    assert (b"caf\xe9", b"x") in [(at.encode(), value) for at, value in headers]
+
+
+def test_a_timestamp_that_no_calendar_has_does_not_stop_the_consumer() -> None:
+    for milliseconds in (-(2**63), 2**63 - 1):
+        kafka = SimpleNamespace(
+            topic="t",
+            partition=0,
+            offset=0,
+            key=None,
+            value=b"",
+            headers=[],
+            timestamp=milliseconds,
+        )
+        assert Record.from_kafka(kafka).sent_at.tzinfo is not None

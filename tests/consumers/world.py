@@ -11,8 +11,10 @@ from PIL import Image as Pillow
 from sqlalchemy import select
 
 from consumers.bookkeeping import Bookkeeper
+from consumers.breaker import Breaker
 from consumers.doubling import DoublingPolicy
 from consumers.halt import Halt
+from consumers.memory import Memory
 from consumers.pipeline import (
     Pipeline,
     Policies,
@@ -78,7 +80,8 @@ class World:
         self.events = RecordedEvents()
         self.model = FakeModelServer(radius=2)
         self.halt = Halt()
-        self.status = Status(clock=lambda: NOON)
+        self.breaker = Breaker(self.halt, clock=lambda: NOON)
+        self.status = Status(self.breaker)
         self.next_offset = 0
         self.pipeline = Pipeline(
             events=self.events,
@@ -91,6 +94,7 @@ class World:
                 RetryPolicy(3, 0.001),
             ),
             halt=self.halt,
+            memory=Memory(2**24, self.halt),
             clock=lambda: NOON,
         )
 
@@ -106,7 +110,7 @@ class World:
         return self.record(data, event.headers())
 
     def settle(self, record: Record) -> None:
-        Worker(self.pipeline, self.status).settle(record)
+        Worker(self.pipeline, self.breaker).settle(record)
 
     def one(self, table: type[Any]) -> Any:
         with self.database.reading() as session:

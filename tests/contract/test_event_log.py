@@ -1,5 +1,6 @@
 """Our own clients on both brokers: topics, sending, offsets, lag in seconds."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,9 +17,11 @@ from infra.eventlog.clients import (
     open_admin,
     open_consumer,
     open_reader,
+    poll_one,
 )
 from infra.eventlog.offsets import PartitionOffsets, intake_offsets, seconds_behind
-from infra.eventlog.topics import APOD, DEAD_LETTERS, RESULTS, UPLOADS, ensure_topics
+from infra.eventlog.topics import APOD, UPLOADS, ensure_topics
+from infra.eventlog.topics import topics as our_topics
 from infra.settings import Settings
 from tests.fixtures.brokers import LocalBroker
 
@@ -39,9 +42,9 @@ def settings(broker: LocalBroker) -> Settings:
 def topics(settings: Settings) -> Iterator[None]:
     """Our topics, fresh: their names are fixed, and the broker is shared."""
     with open_admin(settings) as admin:
-        assert set(ensure_topics(admin, settings)) == {UPLOADS, APOD, RESULTS, DEAD_LETTERS}
+        assert set(ensure_topics(admin, settings)) == {topic.name for topic in our_topics(settings)}
         yield
-        admin.delete_topics([UPLOADS, APOD, RESULTS, DEAD_LETTERS])
+        admin.delete_topics([topic.name for topic in our_topics(settings)])
 
 
 @pytest.fixture
@@ -121,3 +124,25 @@ def test_where_there_is_no_broker_it_is_one_clear_line() -> None:
     with pytest.raises(EventLogUnavailable, match=r"Kafka at 127\.0\.0\.1:1") as refusal:
         KafkaEventLog(nowhere)
     assert "\n" not in str(refusal.value)
+
+
+def test_partitions_that_were_paused_together_go_on_together(
+    events: KafkaEventLog, settings: Settings
+) -> None:
+    """What kafka-python had fetched of the second one was set aside for ever."""
+    for number in range(40):
+        upload(events, key=str(number).encode())
+    consumer = open_consumer(settings, UPLOADS, APOD)
+    taken: list[tuple[int, int]] = []
+    while len({partition for partition, _ in taken}) < 2:  # one of each, then both are paused
+        for record in poll_one(consumer, 500):
+            taken.append((record.partition, record.offset))
+            consumer.pause(TopicPartition(UPLOADS, record.partition))
+    assert poll_one(consumer, 100) == []
+    consumer.resume(*consumer.assignment())
+    deadline = time.monotonic() + 30
+    while len(taken) < 40:
+        assert time.monotonic() < deadline, f"stands still after {len(taken)} records"
+        taken += [(record.partition, record.offset) for record in poll_one(consumer, 500)]
+    consumer.close()
+    assert len(set(taken)) == 40

@@ -8,9 +8,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from infra.alerts import Alerts, OpenAlert, open_alerts
 from infra.blobs import open_blob_store
 from infra.database.engine import Database
-from infra.database.models import Delivery, Part, PartState
+from infra.database.models import AlertKind, Delivery, Part, PartState
 from infra.parts import SILENT_SECONDS
 from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage, accept, commit
@@ -78,9 +79,29 @@ def test_a_part_that_waits_says_so_on_top(
     with sqlite.transaction() as session:
         consumer = session.get_one(Part, "consumer")
         consumer.state, consumer.changed_at = PartState.WAITING, since
-        consumer.detail = "waiting for the model server"
+        consumer.detail = "waiting for the model server since 2026-11-23 05:59:59 UTC: refused"
     page = open_page()
-    assert "waiting for the model server, since 2026-11-23 06:00:00 UTC" in page.warning[0].value
+    says = "waiting for the model server since 2026-11-23 05:59:59 UTC: refused"
+    assert page.warning[0].value.endswith(says)
+
+
+def test_an_alert_is_on_top_until_somebody_clears_it(
+    seeded: Seed, sqlite: Database, open_page: OpenPage
+) -> None:
+    detail = "offsets 1 to 4 were deleted undelivered"
+    Alerts(sqlite).raise_alert(AlertKind.DELETED, "doublet.uploads.v1 0", detail)
+    [alert] = sqlite_alerts(sqlite)
+    page = open_page()
+    assert f"**deleted**, doublet.uploads.v1 0: {detail}" in page.error[0].value
+    assert f"doublet alerts --clear {alert.id}" in page.error[0].value
+    assert Alerts(sqlite).acknowledge(alert.id)
+    assert not Alerts(sqlite).acknowledge(alert.id)
+    assert sqlite_alerts(sqlite) == []
+
+
+def sqlite_alerts(database: Database) -> list[OpenAlert]:
+    with database.reading() as session:
+        return open_alerts(session)
 
 
 def test_a_silent_part_is_away(seeded: Seed, sqlite: Database, open_page: OpenPage) -> None:

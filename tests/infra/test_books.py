@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from infra.books import Account, read_books
 from infra.database.engine import Database
-from infra.database.models import Delivery, Outcome
+from infra.database.models import Delivery, Gap, GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
 from infra.eventlog.topics import UPLOADS
 
@@ -82,3 +82,27 @@ def test_partitions_are_kept_apart(database: Database) -> None:
     assert books.partitions[UPLOADS, 0].balanced
     assert books.partitions[UPLOADS, 1].missing == 1
     assert books.total.accepted == 3
+
+
+def test_what_never_was_a_record_was_not_accepted_and_the_deleted_stand_apart(
+    database: Database,
+) -> None:
+    settle(database, Outcome.DONE, first=4)
+    with database.transaction() as session:
+        for first, last, cause in ((0, 2, GapCause.DELETED), (3, 3, GapCause.EMPTY)):
+            session.add(
+                Gap(
+                    topic=UPLOADS,
+                    partition=0,
+                    first=first,
+                    last=last,
+                    cause=cause,
+                    found_at=NOON,
+                )
+            )
+    books = account(database, end=6, committed=5)
+    assert books == Account(accepted=5, done=1, in_flight=1, deleted=3)
+    assert books.accepted == books.settled + books.in_flight + books.deleted
+    assert books.balanced
+    # The commit may lag behind the books: nothing changes by that.
+    assert account(database, end=6, committed=0) == books

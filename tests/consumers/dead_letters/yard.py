@@ -72,8 +72,10 @@ class Yard:
         """Bring every new record to its end, as a consumer does."""
         policies = replace(Policies.of(self.settings))
         books = Bookkeeper(self.database)
-        pipeline = Pipeline(self.events, self.blobs, self.model, books, policies, Halt())
-        worker = Worker(pipeline, Status())
+        halt = Halt()
+        memory = Memory(self.settings.memory_limit_bytes, halt)
+        pipeline = Pipeline(self.events, self.blobs, self.model, books, policies, halt, memory)
+        worker = Worker(pipeline, Breaker(halt))
         with LogReader(self.settings) as reader:
             for topic in INTAKE:
                 for record in reader.since(topic, self.consumed[topic]):

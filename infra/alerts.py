@@ -1,0 +1,65 @@
+"""Alerts: what a person must know of, kept until it has passed or was acknowledged."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from infra.clock import Clock, utc_now
+from infra.database.engine import Database
+from infra.database.models import Alert, AlertKind
+
+
+@dataclass(frozen=True)
+class OpenAlert:
+    """An alert that nobody has cleared."""
+
+    id: int
+    kind: AlertKind
+    subject: str
+    detail: str
+    raised_at: datetime
+
+
+class Alerts:
+    """Raises and clears them. Every method raises DatabaseUnavailable when the database is away."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def raise_alert(self, kind: AlertKind, subject: str, detail: str) -> None:
+        """Tell a person."""
+        with self._database.transaction() as session:
+            session.add(alert(kind, subject, detail, self._clock()))
+
+    def clear(self, kind: AlertKind, subject: str) -> None:
+        """It has passed."""
+        with self._database.transaction() as session:
+            for row in session.scalars(
+                select(Alert).where(
+                    Alert.kind == kind, Alert.subject == subject, Alert.cleared_at.is_(None)
+                )
+            ):
+                row.cleared_at = self._clock()
+
+    def acknowledge(self, alert_id: int) -> bool:
+        """A person has read it; answers whether there was an open one of that number."""
+        with self._database.transaction() as session:
+            row = session.get(Alert, alert_id)
+            if row is None or row.cleared_at is not None:
+                return False
+            row.cleared_at = self._clock()
+            return True
+
+
+def alert(kind: AlertKind, subject: str, detail: str, at: datetime) -> Alert:
+    """A row, for those who raise it within a transaction of their own."""
+    return Alert(kind=kind, subject=subject, detail=detail, raised_at=at)
+
+
+def open_alerts(session: Session) -> list[OpenAlert]:
+    """Those that a person has to see, the oldest first."""
+    rows = session.scalars(select(Alert).where(Alert.cleared_at.is_(None)).order_by(Alert.id))
+    return [OpenAlert(row.id, row.kind, row.subject, row.detail, row.raised_at) for row in rows]
