@@ -70,7 +70,7 @@ def _consume(
     )
     parts = Parts(
         connect=lambda departures: _join(settings, departures),
-        crew=Crew(Worker(pipeline, breaker), settings.pictures_at_once),
+        crew=Crew(Worker(pipeline, breaker), settings.pictures_at_once, halt),
         breaker=breaker,
         alerts=Alerts(database),
         halt=halt,

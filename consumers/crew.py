@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
-from consumers.halt import HandedBack
+from consumers.halt import Halt, HandedBack
 from consumers.in_flight import Place, Ticket
 from consumers.lanes import Job, Lanes
 from consumers.pipeline import TooLargeHere
@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 class Crew:
     """Settles jobs in the order of their lanes; the loop asks it what has ended."""
 
-    def __init__(self, worker: Worker, hands: int) -> None:
+    def __init__(self, worker: Worker, hands: int, halt: Halt) -> None:
         self._worker = worker
+        self._halt = halt
+        self._at_hand: dict[Ticket, Halt] = {}
         self._all, self._large = Lanes(), Lanes()
         self._ended = SimpleQueue[Ticket]()
         self._fault: BaseException | None = None
@@ -47,9 +49,16 @@ class Crew:
         self._all.put(job)
 
     def drop(self, place: Place) -> None:
-        """Do not begin what waits of a partition that went away."""
+        """Leave a partition that went away to its next owner.
+
+        What waits is not begun, and what is at hand is handed back with its attempt: a long one
+        that moves often would otherwise use up its attempts, and be taken for a crash loop.
+        """
         self._all.drop(place)
         self._large.drop(place)
+        for ticket, halt in list(self._at_hand.items()):
+            if ticket.place == place:
+                halt.request()
 
     def ended(self) -> Iterator[Ticket]:
         """The tickets of what was settled since it was asked last.
@@ -80,18 +89,21 @@ class Crew:
         try:
             while job := lanes.take():
                 self._settle(job, large_too)
-        except HandedBack:
-            log.info("the picture at hand was given back")
         except BaseException as fault:  # noqa: BLE001  (the loop raises it)
             self._fault = fault
 
     def _settle(self, job: Job, large_too: bool) -> None:
+        halt = self._at_hand[job.ticket] = self._halt.part()
         try:
             if isinstance(job.what, Record):
-                self._worker.settle(job.what, large_too=large_too)
+                self._worker.settle(job.what, halt, large_too=large_too)
             else:
                 self._worker.note(job.what)
         except TooLargeHere:
             self._large.put(job)
+        except HandedBack:
+            log.info("%s: given back", job.what)
         else:
             self._ended.put(job.ticket)
+        finally:
+            del self._at_hand[job.ticket]

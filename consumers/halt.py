@@ -1,6 +1,7 @@
 """A request to stop, seen by work in progress at the places where it can break off."""
 
 import threading
+from weakref import WeakSet
 
 
 class HandedBack(Exception):
@@ -8,14 +9,25 @@ class HandedBack(Exception):
 
 
 class Halt:
-    """Set once, by a signal; looked at from any thread."""
+    """Set once, by a signal or the loop; looked at from any thread."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._parts = WeakSet[Halt]()
 
     def request(self) -> None:
         """Ask everything to stop."""
         self._event.set()
+        for part in list(self._parts):
+            part.request()
+
+    def part(self) -> "Halt":
+        """For one piece of work, which can be stopped alone and stops with the whole."""
+        part = Halt()
+        self._parts.add(part)
+        if self.requested:
+            part.request()
+        return part
 
     @property
     def requested(self) -> bool:

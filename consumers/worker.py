@@ -1,6 +1,9 @@
 """Brings one taking after the other to its end, however long the parts it needs are away."""
 
+from dataclasses import replace
+
 from consumers.breaker import Breaker
+from consumers.halt import Halt
 from consumers.lanes import PassedOver
 from consumers.pipeline import Journey, Pipeline
 from consumers.record import Record
@@ -19,17 +22,19 @@ class Worker:
         self._pipeline = pipeline
         self._breaker = breaker
 
-    def settle(self, record: Record, *, large_too: bool = True) -> None:
+    def settle(self, record: Record, halt: Halt | None = None, *, large_too: bool = True) -> None:
         """Return once the record has its end in the books, and was announced.
 
         Args:
+            halt: stops this record alone.
             large_too: whether a large picture is doubled here; otherwise it is handed on.
 
         Raises:
-            HandedBack: the consumer stops; the record has no end yet.
+            HandedBack: it was stopped; the record has no end yet.
             TooLargeHere: likewise, and it is for the worker for large pictures.
         """
-        journey = Journey(self._pipeline, record, large_too=large_too)
+        pipeline = replace(self._pipeline, halt=halt) if halt else self._pipeline
+        journey = Journey(pipeline, record, large_too=large_too)
         outcome = self._breaker.insist(journey.run)
         self._breaker.answered(None if outcome is Outcome.DONE else _ALWAYS_USED)
 

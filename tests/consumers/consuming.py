@@ -44,6 +44,7 @@ class Running:
     breaker: Breaker
     status: Status
     flight: InFlight
+    crew: Crew
 
 
 class Site:
@@ -67,7 +68,7 @@ class Site:
         pipeline = replace(self.world.pipeline, halt=halt, books=Bookkeeper(self.world.database))
         parts = Parts(
             connect=lambda departures: self.connect(departures),
-            crew=Crew(Worker(pipeline, breaker), hands),
+            crew=Crew(Worker(pipeline, breaker), hands, halt),
             breaker=breaker,
             alerts=Alerts(self.world.database),
             halt=halt,
@@ -84,7 +85,7 @@ class Site:
         thread = threading.Thread(target=run, name="loop")
         thread.start()
         try:
-            yield Running(breaker, status, parts.flight)
+            yield Running(breaker, status, parts.flight, parts.crew)
         finally:
             halt.request()
             thread.join(SOON)

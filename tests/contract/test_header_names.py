@@ -1,6 +1,7 @@
 """Headers whose names are no UTF-8 pass through both brokers and our clients, byte by byte."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given

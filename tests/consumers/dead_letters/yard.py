@@ -11,12 +11,13 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from consumers.bookkeeping import Bookkeeper
+from consumers.breaker import Breaker
 from consumers.commands import commands
 from consumers.dead_letters.letter import REPLAY_OF
 from consumers.halt import Halt
+from consumers.memory import Memory
 from consumers.pipeline import Pipeline, Policies
 from consumers.record import Record
-from consumers.status import Status
 from consumers.worker import Worker
 from infra.blobs import open_blob_store
 from infra.books import Account, read_books
