@@ -29,23 +29,27 @@ def taught(pairs: Sequence[Pair], teachers: Sequence[Path], answers: Path) -> It
         DoubletError: a teacher's checkpoint is missing.
     """
     answers.mkdir(parents=True, exist_ok=True)
-    network = member(detail())
-    members = [checkpoint.weights(file, "best") for file in teachers]
+    details = [detail() for _ in teachers]
+    for number, (network, file) in enumerate(zip(details, teachers, strict=True)):
+        network.name = f"teacher-{number}"
+        network.set_weights(checkpoint.weights(file, "best"))
+    ensemble = mean(details)
     for pair in pairs:
         file = answers / f"{pair.name}.png"
         if not file.exists():
-            _write(file, _mean_answer(network, members, pair))
+            levels = ensemble.predict_on_batch(pair.half[None].astype(np.float32))
+            _write(file, rounded(levels[0]))
         with Image.open(file) as image:
             yield replace(pair, answer=np.asarray(image))
 
 
-def _mean_answer(network: keras.Model, members: list[checkpoint.Weights], pair: Pair) -> np.ndarray:
-    levels = pair.half[None].astype(np.float32)
-    total = np.zeros(pair.full.shape, np.float64)
-    for weights in members:
-        network.set_weights(weights)
-        total += keras.ops.convert_to_numpy(network(levels, training=False))[0]
-    return rounded(total / len(members))
+def mean(details: Sequence[keras.Model]) -> keras.Model:
+    """The members' mean: grey levels [n, h, w, 3] to [n, 2h, 2w, 3]; bicubic is computed once."""
+    tiles = keras.Input((None, None, 3))
+    added = [network(tiles) for network in details]
+    if len(added) > 1:
+        added = [keras.layers.Average(dtype="float32")(added)]
+    return member(keras.Model(tiles, added[0]))
 
 
 def _write(file: Path, picture: np.ndarray) -> None:

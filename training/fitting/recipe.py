@@ -92,7 +92,7 @@ RECIPES = {
     "start": Recipe(steps=11_000, schedule="constant", average=0.999),
     "settle": Recipe(steps=12_000, start="start", last=0.25, warm_up=20, average=0.999),
     "member": Recipe(steps=600, start="settle", rate=1.5e-3, warm_up=20),
-    "fast": Recipe(steps=5_000, start="settle", rate=1e-3, warm_up=20),
+    "fast": Recipe(steps=4_000, start="settle", rate=1e-3, warm_up=20),
     # The original project's, but for the number of steps: five epochs of a sixteenth of Open
     # Images were some 350,000.
     "original": Recipe(
