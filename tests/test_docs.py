@@ -84,3 +84,11 @@ def test_every_verb_that_the_readme_names_is_in_the_makefile() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for verb in re.findall(r"\bmake ([a-z]+)", (REPOSITORY / "README.md").read_text()):
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
+
+
+def test_every_test_that_the_guarantees_of_intake_name_exists() -> None:
+    page = (DOCS / "guarantees-intake.md").read_text()
+    named = re.findall(r"`((?:\w+/)+test_\w+\.py)(?:::(test_\w+))?`", page)
+    assert len(named) >= 25
+    for file, name in named:
+        assert f"def {name}" in (REPOSITORY / "tests" / file).read_text(), f"{file} has no {name}"

@@ -1,4 +1,4 @@
-"""The shipped ensemble keeps its promises."""
+"""The shipped models keep their promises."""
 
 from pathlib import Path
 
@@ -14,9 +14,22 @@ from training.measures import psnr
 MODELS = Path(__file__).parents[2] / "serving" / "models"
 
 
-@pytest.fixture(scope="module")
-def served() -> SavedModel:
-    return SavedModel(MODELS / "doublet" / "1")
+SHIPPED = {MODELS / "doublet" / "2": 16, MODELS / "doublet-fast" / "1": 1}
+"""Version folders, and how many members each has."""
+
+
+@pytest.fixture(scope="module", params=SHIPPED, ids=lambda folder: folder.parent.name)
+def served(request: pytest.FixtureRequest) -> SavedModel:
+    return SavedModel(request.param)
+
+
+def outputs(served: SavedModel) -> list[str]:
+    """One network agrees with itself: it has no spread."""
+    return [contract.DOUBLED, contract.SPREAD][: 1 + (served.card[contract.MEMBERS] > 1)]
+
+
+def test_no_other_model_is_shipped() -> None:
+    assert {file.parent for file in MODELS.rglob("saved_model.pb")} == SHIPPED.keys()
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -30,7 +43,7 @@ def test_any_size_is_answered(served: SavedModel, shape: tuple[int, int]) -> Non
 
 
 def test_its_card_says_what_it_is(served: SavedModel) -> None:
-    assert served.card[contract.MEMBERS] == 16
+    assert served.card[contract.MEMBERS] in SHIPPED.values()
     assert served.radius == 8
     assert served.card.keys() >= {"training_data", "trained", "commit", "colour_range"}
 
@@ -40,7 +53,7 @@ def test_nothing_beyond_the_radius_counts(served: SavedModel) -> None:
     before = picture(side, side)
     after = before.copy()
     after[spot, spot] = 255 - after[spot, spot]
-    for output in (contract.DOUBLED, contract.SPREAD):
+    for output in outputs(served):
         answers = [served.run(tiles[None], output)[0] for tiles in (before, after)]
         changed = np.argwhere(answers[0] != answers[1])[:, :2] // contract.SCALE
         assert np.abs(changed - spot).max() <= served.radius
@@ -65,11 +78,12 @@ def test_a_batch_equals_its_tiles(served: SavedModel) -> None:
     assert np.abs(together - np.stack(alone)).max() <= 1
 
 
-def test_bfloat16_stays_within_a_grey_level(served: SavedModel) -> None:
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.parent.name)
+def test_bfloat16_stays_within_a_grey_level(folder: Path) -> None:
     tiles = picture(96, 96)[None]
-    exact = served.run(tiles, contract.DOUBLED).astype(int)
-    with SavedModel(MODELS / "doublet" / "1", "bfloat16") as quick:
-        assert np.abs(quick.run(tiles, contract.DOUBLED) - exact).max() <= 1
+    with SavedModel(folder) as exact, SavedModel(folder, "bfloat16") as quick:
+        answers = [model.run(tiles, contract.DOUBLED).astype(int) for model in (exact, quick)]
+    assert np.abs(answers[0] - answers[1]).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["astronaut", "hubble_deep_field"])
