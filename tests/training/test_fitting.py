@@ -122,11 +122,12 @@ def test_members_together_equal_members_alone(pair: Pair, tmp_path: Path) -> Non
     tight = replace(RECIPE, clip=1e-3)
     batches = [Crops([pair], tight.crop, tight.batch, seed=seed) for seed in (0, 1)]
     alone = [
-        Fitting(f"alone-{i}", OneNetwork(tight), crops, tight, tmp_path)
+        Fitting(f"alone-{i}", OneNetwork(tight, seed=i), crops, tight, tmp_path)
         for i, crops in enumerate(batches)
     ]
     names = ["member-0", "member-1"]
-    together = Fitting("members", Members(names, tight), SideBySide(batches), tight, tmp_path)
+    side_by_side = Members(names, tight, seeds=[0, 1])
+    together = Fitting("members", side_by_side, SideBySide(batches), tight, tmp_path)
     for each in [*alone, together]:
         each.turn(2, [pair], METER)
     both = apart(checkpoint.weights(tmp_path / "members.npz", "weights"))

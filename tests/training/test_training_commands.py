@@ -31,9 +31,10 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
     train("settle", "--steps", 2)
     assert "start, step 2 of 3" in output
     assert "start, step 3 of 3" in output
+    train("teacher", "--together", "--steps", 2)
+    assert "teacher-3, step 2 of 2" in train("teacher", "--members", "3", "--steps", 2)
+    assert "step" not in train("teacher", "--members", "3", "--steps", 2)
     train("member", "--together", "--steps", 2)
-    assert "member-3, step 2 of 2" in train("member", "--members", "3", "--steps", 2)
-    assert "step" not in train("member", "--members", "3", "--steps", 2)
     assert "fast, step 2 of 2" in train("fast", "--steps", 2)
     assert "| runs/fast | compact | 59,852 | 2 |" in run("scoreboard", "--scoreboard", board)
 

@@ -1,5 +1,6 @@
 """The architectures that a member can have, by name; SRGAN, which needs its own loop, is apart."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,9 @@ class Architecture:
         return rounded(doubled * (255 / self.white))
 
 
+SEEDS = 1 << 20
+"""Of compact members: Keras's `set_random_seed` decides which one a new one gets."""
+
 _DONG = "https://arxiv.org/abs/1501.00092"
 _KIM = "https://arxiv.org/abs/1511.04587"
 _LIM = "https://arxiv.org/abs/1707.02921"
@@ -53,7 +57,10 @@ _SHI = "https://arxiv.org/abs/1609.05158"
 # Each radius adds up the halves of the kernels, those at high resolution halved, and the upscale.
 ARCHITECTURES = {
     "compact": Architecture(
-        lambda: compact.member(compact.detail()), _SHI, compact.radius(), white=255.0
+        lambda: compact.member(compact.detail(seed=random.randrange(SEEDS))),
+        _SHI,
+        compact.radius(),
+        white=255.0,
     ),
     # Its deepest convolution sees 318 pixels; what the way up adds makes it up to 446.
     "unet": Architecture(unet, _RONNEBERGER, 255, STRIDE),

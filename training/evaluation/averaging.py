@@ -63,7 +63,7 @@ def stored_members(runs: Path) -> list[keras.Model]:
     Raises:
         DoubletError: there are fewer than two, or one is of another shape.
     """
-    files = [file for number in ALL_PARTS if (file := member_file(runs, number)).exists()]
+    files = [file for number in ALL_PARTS if (file := member_file(runs, "member", number)).exists()]
     if len(files) < 2:
         raise DoubletError(f"{runs} has fewer than two checkpoints named member-<hex digit>.npz")
     return [_network(file) for file in files]

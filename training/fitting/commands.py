@@ -35,11 +35,11 @@ def train(
         str,
         typer.Option(
             callback=_hex_digits,
-            help="For member and original: which, by the hex digits of their parts.",
+            help="For member, teacher, original: which, by the hex digits of their parts.",
         ),
     ] = "0123456789abcdef",
     together: Annotated[
-        bool, typer.Option(help="For member: all in one vectorised step, for a GPU.")
+        bool, typer.Option(help="For member and teacher: all in one vectorised step, for a GPU.")
     ] = False,
     architecture: Annotated[
         str | None, typer.Option(help="For study: one of training/architectures.")
@@ -74,7 +74,7 @@ def train(
     keras.config.set_dtype_policy(here.precision)
     wanted = find(recipe, steps, architecture)
     numbers = sorted({int(digit, 16) for digit in members})
-    if recipe in ("member", "original"):
+    if recipe in ("member", "teacher", "original"):
         order = recipe, wanted, pictures, runs, numbers
         fittings = [plan.all_together(*order)] if together else plan.one_for_each_part(*order)
     elif recipe == "fast":

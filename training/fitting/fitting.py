@@ -50,10 +50,12 @@ class OneNetwork:
 
     members = False
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, seed: int = 0) -> None:
+        """`seed` decides the weights that it begins with."""
         self._architecture: Architecture = ARCHITECTURES[recipe.architecture]
         self.white = self._architecture.white
         self.loss = recipe.loss
+        keras.utils.set_random_seed(seed)
         self.model = self._architecture.build()
 
     def start_from(self, weights: checkpoint.Weights) -> None:

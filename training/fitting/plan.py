@@ -21,20 +21,20 @@ def member_name(recipe: str, number: int) -> str:
     return f"{recipe}-{number:x}"
 
 
-def member_file(runs: Path, number: int) -> Path:
-    """A shipped member's checkpoint."""
-    return checkpoint.path(runs, member_name("member", number))
+def member_file(runs: Path, recipe: str, number: int) -> Path:
+    """The checkpoint of a member."""
+    return checkpoint.path(runs, member_name(recipe, number))
 
 
-def members_files(runs: Path) -> list[Path]:
-    """The checkpoints of the sixteen members.
+def members_files(runs: Path, recipe: str = "member") -> list[Path]:
+    """The checkpoints of sixteen members.
 
     Raises:
-        DoubletError: a member has none.
+        DoubletError: one has none.
     """
-    files = [member_file(runs, number) for number in ALL_PARTS]
+    files = [member_file(runs, recipe, number) for number in ALL_PARTS]
     if missing := [file.name for file in files if not file.exists()]:
-        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train member` first")
+        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train {recipe}` first")
     return files
 
 
@@ -45,7 +45,7 @@ def one_for_each_part(
     return [
         Fitting(
             member_name(name, number),
-            OneNetwork(recipe),
+            OneNetwork(recipe, seed=number),
             crops(_pairs(pictures, [number]), recipe, seed=number),
             recipe,
             runs,
@@ -65,7 +65,7 @@ def all_together(
     if recipe.architecture != "compact":
         raise DoubletError(f"{recipe.architecture} cannot be fitted together: only compact can")
     batches = [crops(_pairs(pictures, [number]), recipe, seed=number) for number in numbers]
-    members = Members([member_name(name, number) for number in numbers], recipe)
+    members = Members([member_name(name, number) for number in numbers], recipe, numbers)
     return Fitting(f"{name}s", members, SideBySide(batches), recipe, runs)
 
 
@@ -76,8 +76,8 @@ def one_of_all(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting
 
 
 def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
-    """One network that learns from all parts and from the ensemble in `runs`."""
-    teachers = members_files(runs)
+    """One network that learns from all parts and from the sixteen teachers in `runs`."""
+    teachers = members_files(runs, "teacher")
     pairs = list(taught(_pairs(pictures, ALL_PARTS), teachers, runs / "taught"))
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS + 1), recipe, runs)
 

@@ -87,11 +87,14 @@ class Recipe:
 CLEAN = Degradation(jpeg=0.0, noise=0.0)
 
 RECIPES = {
-    # What ships. The start learns from all parts at a constant rate, so that it can be left at any
-    # step, and settles; the members and the quick network go on from there, each to its own end.
+    # The ensemble: sixteen networks that have nothing in common but their design, so that what they
+    # disagree on says something.
+    "member": Recipe(steps=9_000),
+    # The quick network: it learns from all parts at a constant rate, so that it can be left at any
+    # step, settles, and ends with teachers that went from there each on its own part.
     "start": Recipe(steps=11_000, schedule="constant", average=0.999),
     "settle": Recipe(steps=12_000, start="start", last=0.25, warm_up=20, average=0.999),
-    "member": Recipe(steps=600, start="settle", rate=1.5e-3, warm_up=20),
+    "teacher": Recipe(steps=600, start="settle", rate=1.5e-3, warm_up=20),
     "fast": Recipe(steps=4_000, start="settle", rate=1e-3, warm_up=20),
     # The original project's, but for the number of steps: five epochs of a sixteenth of Open
     # Images were some 350,000.

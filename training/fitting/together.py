@@ -92,12 +92,13 @@ class Members:
     white = 255.0
     loss = staticmethod(summed_errors)
 
-    def __init__(self, names: Sequence[str], recipe: Recipe) -> None:
-        """`names`: the members' own checkpoints."""
+    def __init__(self, names: Sequence[str], recipe: Recipe, seeds: Sequence[int]) -> None:
+        """`names` are those of the members' own checkpoints; `seeds` are as in OneNetwork."""
         self._names = names
-        self._one = OneNetwork(recipe)
+        alone = [OneNetwork(recipe, seed) for seed in seeds]
+        self._one = alone[0]
         self.model = members_together(len(names), recipe.batch, recipe.crop)
-        self.model.set_weights(stacked([self._one.model.get_weights()] * len(names)))
+        self.model.set_weights(stacked([each.model.get_weights() for each in alone]))
 
     def start_from(self, weights: Weights) -> None:
         self.model.set_weights(stacked([weights] * len(self._names)))

@@ -90,7 +90,8 @@ def prepare(data: Path, jars: Path, properties: Path) -> None:
     if (data / "logs" / "meta.properties").exists():
         return
     tool = _java(jars, "kafka.tools.StorageTool", "format", "--standalone")
-    command = [*tool, "--cluster-id", _cluster_id(), "--config", str(properties)]
+    # With "=", because one id in 64 begins with "-" and would be taken for an option.
+    command = [*tool, f"--cluster-id={_cluster_id()}", "--config", str(properties)]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode != 0:
         said = (outcome.stderr or outcome.stdout).strip().splitlines()
