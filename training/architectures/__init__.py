@@ -46,6 +46,11 @@ class Architecture:
 SEEDS = 1 << 20
 """Of compact members: Keras's `set_random_seed` decides which one a new one gets."""
 
+
+def _compact() -> keras.Model:
+    return compact.member(compact.detail(seed=random.randrange(SEEDS)))
+
+
 _DONG = "https://arxiv.org/abs/1501.00092"
 _KIM = "https://arxiv.org/abs/1511.04587"
 _LIM = "https://arxiv.org/abs/1707.02921"
