@@ -147,7 +147,7 @@ def test_every_recipe_can_be_asked_for() -> None:
         assert wanted.make_optimiser() is not None
     assert recipe("study", 7, "edsr").steps == 7
     assert recipe("study", 7, "edsr").architecture == "edsr"
-    with pytest.raises(DoubletError, match="no recipe soup: give one of start, "):
+    with pytest.raises(DoubletError, match="no recipe soup: give one of member, "):
         recipe("soup")
     with pytest.raises(DoubletError, match="no architecture soup: give one of compact, "):
         recipe("study", architecture="soup")

@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.errors import DoubletError
-from serving import contract
 from tests.training.making import save_one_of_each
 from training.commands import commands
 from training.evaluation.saved_model import SavedModel
@@ -32,9 +31,10 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
     assert "start, step 2 of 3" in output
     assert "start, step 3 of 3" in output
     train("teacher", "--together", "--steps", 2)
-    assert "teacher-3, step 2 of 2" in train("teacher", "--members", "3", "--steps", 2)
-    assert "step" not in train("teacher", "--members", "3", "--steps", 2)
-    train("member", "--together", "--steps", 2)
+    assert "member-3, step 2 of 2" in train("member", "--steps", 2)
+    assert "step" not in train("member", "--members", "3", "--steps", 2)
+    with pytest.raises(DoubletError, match=r"teacher-3\.npz was fitted beside others"):
+        train("teacher", "--members", "3")
     assert "fast, step 2 of 2" in train("fast", "--steps", 2)
     assert "| runs/fast | compact | 59,852 | 2 |" in run("scoreboard", "--scoreboard", board)
 
@@ -47,8 +47,8 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
         assert (sixteen.card["members"], one.card["members"]) == (16, 1)
         assert sixteen.card["training_data"] == "noise"
         assert one.double(picture).shape == (18, 14, 3)
-        with pytest.raises(KeyError, match=contract.SPREAD):
-            one.run(picture[None], contract.SPREAD)
+        assert one.double_with_spread(picture)[1] is None
+        assert sixteen.double_with_spread(picture)[1] is not None
 
 
 def test_an_architecture_is_studied(tmp_path: Path) -> None:

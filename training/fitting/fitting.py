@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from infra.errors import DoubletError
 from training.architectures import ARCHITECTURES, Architecture
 from training.energy import Meter
 from training.features.crops import Batch
@@ -118,7 +119,8 @@ class Fitting:
         """Go on from the checkpoint, or from where the recipe starts.
 
         Raises:
-            DoubletError: the recipe starts from a network that is not in `runs`.
+            DoubletError: the recipe starts from a network that is not in `runs`, or this one was
+                fitted side by side with others.
         """
         self.name, self.recipe = name, recipe
         self._network, self._batches, self._runs = network, batches, runs
@@ -221,7 +223,10 @@ class Fitting:
         self._network.keep(self._best, facts, self._runs)
 
     def _restore(self) -> None:
-        self._model.set_weights(checkpoint.weights(self._file, "weights"))
+        weights = checkpoint.weights(self._file, "weights")
+        if not weights:
+            raise DoubletError(f"{self._file} was fitted beside others: go on with --together")
+        self._model.set_weights(weights)
         self._best = checkpoint.weights(self._file, "best")
         kept = checkpoint.weights(self._file, "optimiser")
         for variable, value in zip(self._optimiser.variables, kept, strict=True):
