@@ -8,16 +8,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: up test fast check format docs clean
+.PHONY: up test gameday fast check format docs clean
 
 up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
 	@exec $(BIN)/doublet up
 
 test: $(READY)  ## Everything that this machine can test
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not gameday"
+
+gameday: $(READY)  ## The faults that take many minutes
+	$(BIN)/pytest -m gameday
 
 fast: $(READY)  ## The tests that need nothing but Python
-	$(BIN)/pytest -m "not apache and not postgres and not browser and not slow"
+	$(BIN)/pytest -m "not apache and not postgres and not browser and not slow and not gameday"
 
 check: $(READY)  ## Style, types and whether the generated pages are up to date
 	$(BIN)/ruff check .

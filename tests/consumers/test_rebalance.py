@@ -123,8 +123,8 @@ def site(
         yield site
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.gameday
+@pytest.mark.timeout(1800)
 def test_the_books_balance_after_a_storm_of_rebalances(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
