@@ -11,6 +11,7 @@ from training.compact import detail
 from training.evaluation.averaging import averaging, stored_members
 from training.evaluation.sets import Example, PictureSet
 from training.features.degradation import resized
+from training.fitting import checkpoint
 
 
 def member_off_by(levels: float) -> keras.Model:
@@ -40,10 +41,7 @@ def test_opposite_faults_vanish_in_the_average(pictures: PictureSet) -> None:
 def test_members_are_read_from_their_checkpoints(tmp_path: Path) -> None:
     for digit in "3b":
         weights = [w + int(digit, 16) for w in detail().get_weights()]
-        np.savez(
-            tmp_path / f"member-{digit}.npz",
-            **{f"averaged/{i}": w for i, w in enumerate(weights)},
-        )
+        checkpoint.write(tmp_path / f"member-{digit}.npz", {"best": weights}, {})
     three, eleven = stored_members(tmp_path)
     difference = eleven.get_weights()[-1] - three.get_weights()[-1]
     assert difference.tolist() == [8.0] * 12
@@ -53,7 +51,7 @@ def test_without_members_there_is_nothing_to_average(tmp_path: Path, pictures: P
     with pytest.raises(DoubletError, match="fewer than two"):
         stored_members(tmp_path)
     for digit in "01":
-        np.savez(tmp_path / f"member-{digit}.npz", np.zeros(3))
+        checkpoint.write(tmp_path / f"member-{digit}.npz", {"best": [np.zeros(3)]}, {})
     with pytest.raises(DoubletError, match="holds no member of today's shape"):
         stored_members(tmp_path)
     blind = PictureSet("blind", [Example("blind", pictures.examples[0].half, None)])

@@ -73,4 +73,5 @@ def test_energy_follows_the_meter(bicubics: Cost) -> None:
     assert bicubics.energy == meter().source
     assert bicubics.joules > 0
     if bicubics.energy == "estimated":
-        assert bicubics.joules == pytest.approx(WATTS_A_CORE * bicubics.cpu_seconds, rel=0.01)
+        # Its interval holds that of the CPU seconds, and little more.
+        assert 1 <= bicubics.joules / (WATTS_A_CORE * bicubics.cpu_seconds) < 2

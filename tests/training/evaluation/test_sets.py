@@ -89,7 +89,7 @@ def test_what_is_lacking_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DoubletError, match="nothing to evaluate on"):
         sets([], None, [], [])
     (tmp_path / "broken.png").write_text("no picture")
-    with pytest.raises(DoubletError, match=r"broken\.png is not a picture"):
+    with pytest.raises(DoubletError, match=r"broken\.png is undecodable"):
         with_truth(tmp_path)
     (tmp_path / "HR").mkdir()
     with pytest.raises(DoubletError, match=r"has no HR/\*\.png"):

@@ -78,14 +78,15 @@ def test_it_says_what_became_of_everything(folder: Path, tmp_path: Path) -> None
 def test_members_learn_from_shards(tmp_path: Path) -> None:
     pictures = save_many(tmp_path / "pictures", 50, height=100, width=100)
     assert run(pictures, "--into", tmp_path / "shards").returncode == 0
-    arguments = ["train", tmp_path / "shards", "--members", "3", "--steps", 2]
+    arguments = ["train", "member", tmp_path / "shards", "--members", "3", "--steps", 2]
+    arguments += ["--scoreboard", tmp_path / "scoreboard.csv"]
     trained = CliRunner().invoke(
         commands,
         [str(argument) for argument in [*arguments, "--runs", tmp_path / "runs"]],
         catch_exceptions=False,
     )
     assert trained.exit_code == 0
-    assert "member 3, step 2 of 2" in trained.output
+    assert "member-3, step 2 of 2" in trained.output
 
 
 def test_somebody_who_looks_on_sees_how_far_it_is(folder: Path, tmp_path: Path) -> None:
