@@ -44,8 +44,12 @@ from serving.errors import (
 from tests.consumers.world import NOON, EndOfProcess, World, png
 
 
+CALLS = 9
+"""Three attempts at a picture of one tile: its batch, and twice the tile alone."""
+
+
 def test_a_model_that_always_misbehaves_ends_in_a_dead_letter(world: World) -> None:
-    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(3))
+    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(CALLS))
     world.settle(world.claim(png()))
     image = world.one(Image)
     assert (image.state, image.reason, image.attempts) == (ImageState.DEAD, Reason.FAILED, 3)
@@ -55,7 +59,7 @@ def test_a_model_that_always_misbehaves_ends_in_a_dead_letter(world: World) -> N
 def test_a_model_that_fails_at_everything_is_waited_for_and_no_picture_is_blamed(
     world: World,
 ) -> None:
-    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(4))
+    world.model.failures.extend(ModelMisbehaved("a wrong shape") for _ in range(CALLS + 1))
     journey = Journey(world.pipeline, world.claim(png()))
     with pytest.raises(ModelSick, match="plain grey"):
         journey.run()
@@ -174,7 +178,7 @@ def test_two_consumers_at_one_record_leave_one_end(world: World) -> None:
 
 
 def test_a_tile_that_is_always_too_slow_is_bounded_while_the_server_answers(world: World) -> None:
-    world.model.failures.extend(ModelServerSlow("the deadline passed") for _ in range(3))
+    world.model.failures.extend(ModelServerSlow("the deadline passed") for _ in range(CALLS))
     world.settle(world.claim(png()))
     assert world.one(Image).reason == Reason.FAILED
 
