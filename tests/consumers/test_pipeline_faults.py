@@ -43,7 +43,6 @@ from serving.errors import (
 )
 from tests.consumers.world import NOON, EndOfProcess, World, png
 
-
 CALLS = 9
 """Three attempts at a picture of one tile: its batch, and twice the tile alone."""
 
