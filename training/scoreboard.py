@@ -5,7 +5,8 @@ import fcntl
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-SCOREBOARD = Path(__file__).with_name("scoreboard.csv")
+SCOREBOARD = Path("training", "scoreboard.csv")
+"""From the checkout's root, where `doublet train` is called."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def note(row: Row, file: Path = SCOREBOARD) -> None:
     """Add a run, or bring its row up to date; several trainers may do so at a time."""
     names = [field.name for field in fields(Row)]
     new = {name: _text(getattr(row, name)) for name in names}
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         rows = [each for each in read(file) if each["run"] != row.run]
