@@ -21,7 +21,7 @@ from infra.events.reasons import Reason
 # We lower Pillow's own limit to ours, which it doubles before it refuses; below that it warns.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_BROKEN_FILE = (
+BROKEN_FILE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -125,7 +125,7 @@ def _turn(image: Image.Image) -> tuple[_Turn, list[str]]:
     """What makes it upright once it is loaded, and a note; of a broken EXIF, only that."""
     try:
         orientation: int = image.getexif().get(_ORIENTATION, 1)
-    except _BROKEN_FILE:
+    except BROKEN_FILE:
         return _as_it_is, ["broken EXIF ignored"]
     if orientation not in _TURNS:
         return _as_it_is, []
@@ -166,5 +166,5 @@ def _broken_file_refused() -> Iterator[None]:
         yield
     except UnidentifiedImageError as error:
         raise not_admitted() from error
-    except _BROKEN_FILE as error:
+    except BROKEN_FILE as error:
         raise BadPicture(Reason.UNDECODABLE, f"{type(error).__name__}: {error}"[:500]) from error

@@ -1,11 +1,11 @@
 """What a picture will cost, from its header alone, before anything is allocated for it."""
 
 import io
-import struct
 from dataclasses import dataclass
 
 from PIL import Image
 
+from consumers.decoding import BROKEN_FILE
 from infra.admission import MEDIA_TYPES
 
 _BYTES_PER_PIXEL = 12
@@ -14,17 +14,6 @@ alpha 1. The result is written band by band and costs little beside."""
 LARGE_PIXELS = 8_000_000
 """A picture above it has a worker of its own: a laptop is at it for more than a minute, and small
 ones must not wait for that."""
-_BROKEN_HEADER = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    IndexError,
-    KeyError,
-    TypeError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True)
@@ -45,6 +34,6 @@ def size_of(content: bytes) -> Size:
     try:
         with Image.open(io.BytesIO(content), formats=tuple(MEDIA_TYPES)) as image:
             pixels = image.width * image.height
-    except _BROKEN_HEADER:
+    except BROKEN_FILE:
         pixels = 0
     return Size(pixels, len(content) + _BYTES_PER_PIXEL * pixels)
