@@ -14,7 +14,7 @@ up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
 	@exec $(BIN)/doublet up
 
 test: $(READY)  ## Everything that this machine can test
-	$(BIN)/pytest -m "not gameday"
+	$(BIN)/pytest -m "not gameday" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 gameday: $(READY)  ## The faults that take many minutes
 	$(BIN)/pytest -m gameday

@@ -1,6 +1,7 @@
 """The dashboard as a test meets it: addresses of its own, and what it remembers forgotten."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +59,12 @@ def away(configure: Callable[..., Settings]) -> Iterator[Settings]:
 def seeded(away: Settings, sqlite: Database) -> Seed:
     """The database and the blob store of `away`, with some pictures in every state."""
     return seed(sqlite, open_blob_store(away.blobs), datetime.now(UTC))
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest leaves its page as `__main__`, which every process spawned later would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

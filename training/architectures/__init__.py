@@ -62,7 +62,7 @@ _SHI = "https://arxiv.org/abs/1609.05158"
 # Each radius adds up the halves of the kernels, those at high resolution halved, and the upscale.
 ARCHITECTURES = {
     "compact": Architecture(
-        lambda: compact.member(compact.detail(seed=random.randrange(SEEDS))),
+        _compact,
         _SHI,
         compact.radius(),
         white=255.0,

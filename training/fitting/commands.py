@@ -25,7 +25,7 @@ def _hex_digits(text: str) -> str:
 def train(
     recipe: Annotated[
         str,
-        typer.Argument(help="start, settle, member, fast, original or study: docs/training.md."),
+        typer.Argument(help="One of those in docs/training.md, such as member, fast or study."),
     ],
     pictures: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     runs: Annotated[Path, typer.Option(help="Where checkpoints and curves are kept.")] = Path(
@@ -35,7 +35,7 @@ def train(
         str,
         typer.Option(
             callback=_hex_digits,
-            help="For member, teacher, original: which, by the hex digits of their parts.",
+            help="For member, further, teacher, original: which, by the hex digits of their parts.",
         ),
     ] = "0123456789abcdef",
     together: Annotated[
@@ -74,7 +74,7 @@ def train(
     keras.config.set_dtype_policy(here.precision)
     wanted = find(recipe, steps, architecture)
     numbers = sorted({int(digit, 16) for digit in members})
-    if recipe in ("member", "teacher", "original"):
+    if recipe in ("member", "further", "teacher", "original"):
         order = recipe, wanted, pictures, runs, numbers
         fittings = [plan.all_together(*order)] if together else plan.one_for_each_part(*order)
     elif recipe == "fast":
