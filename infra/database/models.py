@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -84,12 +85,23 @@ class ApodState(StrEnum):
 
     ``asking`` means that one process is at it now, until ``next_try_at`` at most. ``published``
     means that the day's event is on Kafka; what became of the picture is in ``images``.
+    ``skipped`` is a day without a picture; ``failed`` one that was given up after many tries.
     """
 
     WAITING = "waiting"
     ASKING = "asking"
     PUBLISHED = "published"
     SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class StandIn(StrEnum):
+    """What is doubled for a day that is not a picture, where the operator wants something."""
+
+    POSTER = "poster"
+    """A frame that the service itself shows of the day's video."""
+    PREVIOUS_IMAGE = "previous-image"
+    """The picture of the last day before that had one."""
 
 
 class PartState(StrEnum):
@@ -143,6 +155,7 @@ class Base(DeclarativeBase):
         Outcome: _words(Outcome),
         LetterState: _words(LetterState),
         ApodState: _words(ApodState),
+        StandIn: _words(StandIn),
         PartState: _words(PartState),
         GapCause: _words(GapCause),
         AlertKind: _words(AlertKind),
@@ -171,6 +184,8 @@ class Image(Base):
     height: Mapped[int | None]
     credit: Mapped[str | None] = mapped_column(Text)
     copyright: Mapped[str | None] = mapped_column(Text)
+    remark: Mapped[str | None] = mapped_column(Text)
+    """What the sender says of it, such as whose place it takes."""
     notes: Mapped[str | None] = mapped_column(Text)
     """What was done to the picture besides doubling, such as ``first frame of 20``."""
     state: Mapped[ImageState]
@@ -300,6 +315,10 @@ class ApodDay(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     state: Mapped[ApodState]
     reason: Mapped[str | None] = mapped_column(Text)
+    backfill: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Asked for by the backfill, and not because it was the newest."""
+    stand_in: Mapped[StandIn | None]
+    """What was sent in the place of a picture; None: the day's own, or nothing."""
     title: Mapped[str | None] = mapped_column(Text)
     explanation: Mapped[str | None] = mapped_column(Text)
     credit: Mapped[str | None] = mapped_column(Text)
@@ -312,7 +331,46 @@ class ApodDay(Base):
     """(source, event_id) names the row of ``images``, which appears once Kafka delivers it."""
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None]
+    sending: Mapped[str | None] = mapped_column(Text)
+    """Topic and ends of its partitions before a send whose outcome is not known, as JSON: whoever
+    tries again looks behind them first."""
+    absent_at: Mapped[datetime | None]
+    """When the service said last that it had no entry for the day."""
+    present_at: Mapped[datetime | None]
+    """When it had one for the first time."""
     updated_at: Mapped[datetime]
+
+
+class Backfill(Base):
+    """The one row that says how the backfill goes; which days it consists of, the days say."""
+
+    __tablename__ = "backfill"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    paused_at: Mapped[datetime | None]
+    """Since when an operator has it paused."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """How often in a row something that it needs was away."""
+    trouble: Mapped[str | None] = mapped_column(Text)
+    """What was away."""
+    rests_until: Mapped[datetime | None]
+
+
+class RequestBudget(Base):
+    """How much one service on the web was asked, and how much more it takes."""
+
+    __tablename__ = "request_budgets"
+
+    service: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """Its host."""
+    used: Mapped[int] = mapped_column(default=0)
+    """Requests, ever."""
+    remaining: Mapped[int | None]
+    """Requests that it takes still, by its own last word and less those since."""
+    next_at: Mapped[datetime | None]
+    """When one that can wait may go."""
+    closed_until: Mapped[datetime | None]
+    """Until when it wants to be left alone."""
 
 
 class LagSample(Base):
