@@ -235,6 +235,7 @@ class Bookkeeper:
             name=submission.name,
             credit=submission.credit,
             copyright=submission.copyright,
+            remark=submission.remark,
             state=ImageState.WORKING,
             attempts=0,
             sent_at=submission.sent_at or record.sent_at,

@@ -14,7 +14,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,6 +45,7 @@ from infra.events.envelope import BadEvent
 from infra.events.pictures import Submission, read_submission
 from infra.events.reasons import Reason
 from infra.events.settled import settled_event
+from infra.publication import PublicationPolicy
 from infra.settings import Settings
 from serving.contract import CHANNELS
 from serving.errors import ModelMisbehaved, ModelRefused, ModelServerSlow, VersionGone
@@ -76,6 +77,7 @@ class Policies:
     limits: Limits
     doubling: DoublingPolicy
     retry: RetryPolicy
+    publication: PublicationPolicy = field(default_factory=PublicationPolicy)
 
     @classmethod
     def of(cls, settings: Settings) -> "Policies":
@@ -84,6 +86,7 @@ class Policies:
             Limits.of(settings),
             DoublingPolicy.of(settings),
             RetryPolicy(settings.max_attempts, max_replays=settings.max_replays),
+            PublicationPolicy.of(settings),
         )
 
 
@@ -329,8 +332,12 @@ class Journey:
         if image is None:
             return delivery.outcome  # without a readable envelope there is nobody to tell
         traceparent = self._submission.traceparent if self._submission else None
-        event = settled_event(delivery, image, result, self._pipeline.clock(), traceparent)
-        self._pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
+        pipeline = self._pipeline
+        private = pipeline.policies.publication.is_private(image.lane, image.copyright)
+        event = settled_event(
+            delivery, image, result, pipeline.clock(), traceparent, private=private
+        )
+        pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
         return delivery.outcome
 
 

@@ -136,6 +136,21 @@ class Settings(BaseSettings):
     apod_download_seconds: float = Field(
         120, gt=0, description="How long the download of one day's picture may take."
     )
+    apod_on_video: Literal["skip", "poster", "previous-image"] = Field(
+        "skip",
+        description="What is doubled for a day that is no picture: nothing, the poster that the "
+        "service shows of a video, or the last picture before it.",
+    )
+    apod_requests_per_hour: int = Field(
+        1000,
+        ge=1,
+        description="Pace of the backfill's requests; slower where the service has fewer left.",
+    )
+    publish_copyrighted: bool = Field(
+        False,
+        description="Tell on the results topic where the doubled picture of a day lies that "
+        "somebody has the copyright of; by default it is kept private, and marked so.",
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe line that the parts log."

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from producers.apod_commands import apod
+
 # What Kafka's and the database's clients cost to import is paid inside the commands: `--help`
 # answers at once.
 
 commands = typer.Typer()
-apod = typer.Typer(
-    no_args_is_help=True, help="The Astronomy Picture of the Day: what the scheduler does, by hand."
-)
 commands.add_typer(apod, name="apod")
 
 
@@ -55,38 +54,6 @@ def submit(
     current = settings()
     report = (JsonLines if as_json else Lines)(f"http://127.0.0.1:{current.dashboard_port}")
     if not submit_files(files, current, report, wait=wait, timeout_seconds=timeout):
-        raise typer.Exit(1)
-
-
-@apod.command()
-def fetch(
-    day: Annotated[
-        str, typer.Argument(metavar="DATE", help="YYYY-MM-DD, today or yesterday (New York time).")
-    ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Write the day as a JSON object.")
-    ] = False,
-) -> None:
-    """Ask NASA for one day, note what it was, and have its picture doubled.
-
-    A day that is a video or a page is noted as skipped, with its reason. Where
-    NASA cannot be reached, the day stays waiting and the scheduler goes on asking.
-    A day that was sent before is not sent twice.
-
-    The exit code is 0 if the day is dealt with, 1 if it is still waited for.
-
-    \b
-    Examples:
-      doublet apod fetch today
-      doublet apod fetch 1995-06-20
-      doublet apod fetch --json yesterday | jq -r .picture_url
-    """
-    from infra.clock import utc_now
-    from infra.settings import settings
-    from producers.apod.days import read_day
-    from producers.fetching import fetch_day
-
-    if not fetch_day(read_day(day, utc_now()), settings(), as_json=as_json):
         raise typer.Exit(1)
 
 

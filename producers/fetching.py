@@ -20,10 +20,13 @@ _TOLD = (
     "credit",
     "copyright",
     "media_type",
+    "stand_in",
     "permalink",
     "picture_url",
     "event_id",
     "next_try_at",
+    "absent_at",
+    "present_at",
 )
 """The columns that a script is told."""
 
@@ -39,7 +42,7 @@ def fetch_day(day: date, settings: Settings, *, as_json: bool) -> bool:
     """
     with closing(Database(settings.database)) as database:
         ledger = Ledger(database)
-        with open_publisher(settings, ledger) as publisher:
+        with open_publisher(settings, database) as publisher:
             claim = ledger.claim(day, by_person=True)
             if claim is not None:
                 publisher.publish(claim)
@@ -56,9 +59,12 @@ def _in_words(row: ApodDay, *, sent_before: bool) -> str:
         case ApodState.PUBLISHED:
             sent = f"was sent on {row.updated_at:%Y-%m-%d %H:%M} UTC" if sent_before else "sent"
             credit = f" by {row.credit}" if row.credit else ""
-            return f"{sent}: {row.title}{credit}, {row.permalink}"
+            remark = f" ({row.reason})" if row.reason else ""
+            return f"{sent}: {row.title}{credit}, {row.permalink}{remark}"
         case ApodState.SKIPPED:
             return f"skipped: {row.title or 'no entry'}: {row.reason}"
+        case ApodState.FAILED:
+            return f"given up after {row.tries} tries: {row.reason}"
         case ApodState.ASKING:
             return "is being asked for by the scheduler at this moment"
         case ApodState.WAITING:

@@ -62,7 +62,7 @@ def _any_done(database: Database) -> bool:
 def _apod(settings: Settings, database: Database, follower: Follower) -> Receipt | None:
     today = newest_day(utc_now())
     for day in (today, today - timedelta(days=1)):
-        row = _settled(settings, Ledger(database), day)
+        row = _settled(settings, database, day)
         if row.state is ApodState.PUBLISHED:
             typer.echo(f"Doubling the Astronomy Picture of {day}: {row.title}")
             return _taken(follower, day)
@@ -76,10 +76,11 @@ def _apod(settings: Settings, database: Database, follower: Follower) -> Receipt
     return None
 
 
-def _settled(settings: Settings, ledger: Ledger, day: date) -> ApodDay:
+def _settled(settings: Settings, database: Database, day: date) -> ApodDay:
     # The scheduler may be asking at this moment: one of the two does, the other one waits.
     deadline = time.monotonic() + _ASKING_SECONDS
-    with open_publisher(settings, ledger) as publisher:
+    ledger = Ledger(database)
+    with open_publisher(settings, database) as publisher:
         while True:
             claim = ledger.claim(day)
             if claim is not None:

@@ -1,16 +1,19 @@
 """The ledger of APOD's days: which are missing, which is due, and whose turn it is to ask."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
-from infra.database.models import ApodDay, ApodState
+from infra.database.models import ApodDay, ApodState, StandIn
+from infra.eventlog.reading import Offsets
+from infra.eventlog.topics import APOD, BACKFILL
 from infra.events.pictures import APOD_SOURCE, apod_id
 from producers.apod.days import newest_day
 from producers.apod.source import ApodEntry
@@ -18,7 +21,16 @@ from producers.apod.source import ApodEntry
 CATCH_UP = timedelta(days=7)
 """How far back the days of a downtime are asked for by themselves; what is older is a backfill."""
 
-_OPEN = (ApodState.WAITING, ApodState.ASKING)
+STILL_EXPECTED = timedelta(days=7)
+"""How long a day without an entry may still get one: the service has lagged by hours, and once
+by days. Later it is skipped, and what fails again and again is given up."""
+
+OPEN = (ApodState.WAITING, ApodState.ASKING)
+"""States that a day does not stay in."""
+
+
+_ASKED_AGAIN = (ApodState.WAITING, ApodState.SKIPPED, ApodState.FAILED)
+"""States that a person need not put up with."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,21 @@ class Patience:
     lease: timedelta = timedelta(minutes=5)
     """How long one process may be at it before another one takes the day over: longer than one
     request, one download and one send together may take."""
+    tries: int = 10
+    """After which a day that the service has had time for is given up: some three hours."""
 
     def after(self, tries: int) -> timedelta:
         """The wait after that many tries: twice as long each time, up to the longest."""
         doublings = min(tries - 1, 30)  # beyond all need, and within what an integer holds
         return min(self.first * (1 << doublings), self.longest)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A send that was begun: the topic, and where its partitions ended before."""
+
+    topic: str
+    ends: Offsets
 
 
 @dataclass(frozen=True)
@@ -45,6 +67,10 @@ class Claim:
     day: date
     turn: int
     """Counts the claims of the day; who comes back after his lease finds a later one."""
+    topic: str = APOD
+    """Where the day's event goes."""
+    begun: Sending | None = None
+    """What an earlier turn began to send, without our knowing whether it did."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,13 @@ class Verdict:
     reason: str | None = None
     entry: ApodEntry | None = None
     retry_after: timedelta | None = None
+    absent: bool = False
+    """The service works, and had no entry."""
+    away: bool = False
+    """Something that every other day needs as well did not work."""
+    picture_url: str | None = None
+    """Where what was sent was fetched from."""
+    stand_in: StandIn | None = None
 
 
 class Ledger:
@@ -70,23 +103,46 @@ class Ledger:
     def note_missing(self) -> list[date]:
         """Begin the rows of days that have none, and answer which these are.
 
-        On an empty ledger that is the newest day; else every day since the first that is known,
-        no further back than CATCH_UP.
+        On an empty ledger that is the newest day; else every day since the first that is known and
+        not the backfill's, no further back than CATCH_UP.
         """
         now = self._clock()
         newest = newest_day(now)
         with self._database.transaction() as session:
-            first = session.scalar(select(func.min(ApodDay.day))) or newest
+            daily = select(func.min(ApodDay.day)).where(ApodDay.backfill == false())
+            first = session.scalar(daily) or newest
             begin = min(newest, max(first, newest - CATCH_UP + timedelta(days=1)))
             known = set(session.scalars(select(ApodDay.day).where(ApodDay.day >= begin)))
             missing = [day for day in _days(begin, newest) if day not in known]
             return [day for day in missing if _begin(session, day, now)]
 
     def due(self) -> list[date]:
-        """Days whose next try has come, the newest first."""
+        """Days whose next try has come, the newest first; those of the backfill left out."""
         with self._database.reading() as session:
-            due = select(ApodDay.day).where(_is_due(self._clock())).order_by(ApodDay.day.desc())
+            due = (
+                select(ApodDay.day)
+                .where(_is_due(self._clock()), ApodDay.backfill == false())
+                .order_by(ApodDay.day.desc())
+            )
             return list(session.scalars(due))
+
+    def next_of_backfill(self) -> date | None:
+        """The newest day of the backfill whose next try has come."""
+        with self._database.reading() as session:
+            return session.scalar(
+                select(func.max(ApodDay.day)).where(
+                    _is_due(self._clock()), ApodDay.backfill == true()
+                )
+            )
+
+    def backfill_goes_on_at(self) -> datetime | None:
+        """When the next try of any of the backfill's days comes; None where all have ended."""
+        with self._database.reading() as session:
+            return session.scalar(
+                select(func.min(ApodDay.next_try_at)).where(
+                    ApodDay.state.in_(OPEN), ApodDay.backfill == true()
+                )
+            )
 
     def claim(self, day: date, *, by_person: bool = False) -> Claim | None:
         """Take a day's turn; None where it is not due, dealt with, or another's at this moment.
@@ -94,16 +150,16 @@ class Ledger:
         A day without a row gets one.
 
         Args:
-            by_person: somebody wants to know now: neither a wait nor that the day was skipped
-                before keeps it back.
+            by_person: somebody wants to know now: neither a wait nor that the day was skipped or
+                given up before keeps it back.
         """
         now = self._clock()
         free = _is_due(now)
         if by_person:
-            free = or_(free, ApodDay.state.in_((ApodState.WAITING, ApodState.SKIPPED)))
+            free = or_(free, ApodDay.state.in_(_ASKED_AGAIN))
         with self._database.transaction() as session:
             _begin(session, day, now)
-            turn = session.scalar(
+            taken = session.execute(
                 update(ApodDay)
                 .where(ApodDay.day == day, free)
                 .values(
@@ -112,31 +168,52 @@ class Ledger:
                     next_try_at=now + self._patience.lease,
                     updated_at=now,
                 )
-                .returning(ApodDay.tries),
+                .returning(ApodDay.tries, ApodDay.backfill, ApodDay.sending),
                 execution_options={"synchronize_session": False},
-            )
-        return None if turn is None else Claim(day, turn)
+            ).first()
+        if taken is None:
+            return None
+        topic = BACKFILL if taken.backfill and not by_person else APOD
+        return Claim(day, taken.tries, topic, _sending(taken.sending))
+
+    def begin_sending(self, claim: Claim, ends: Offsets) -> bool:
+        """Note that the day's event is about to be sent; False where another has taken over.
+
+        From then on, whoever takes the day's turn looks behind these ends first.
+        """
+        now = self._clock()
+        text = json.dumps({"topic": claim.topic, "ends": ends})
+        with self._database.transaction() as session:
+            noted = session.execute(
+                update(ApodDay)
+                .where(_is_held(claim))
+                .values(sending=text, next_try_at=now + self._patience.lease)
+                .returning(ApodDay.day),
+                execution_options={"synchronize_session": False},
+            ).first()
+        return noted is not None
 
     def settle(self, claim: Claim, verdict: Verdict) -> bool:
         """Write down what came of a claim; False where another has taken the day over since."""
         now = self._clock()
         with self._database.transaction() as session:
-            row = session.scalar(
-                select(ApodDay)
-                .where(ApodDay.day == claim.day, ApodDay.tries == claim.turn)
-                .where(ApodDay.state == ApodState.ASKING)
-                .with_for_update()
-            )
+            row = session.scalar(select(ApodDay).where(_is_held(claim)).with_for_update())
             if row is None:
                 return False
-            row.state = verdict.state
+            gives_up = self._gives_up(claim, verdict, now)
+            row.state = ApodState.FAILED if gives_up else verdict.state
             row.reason = verdict.reason
+            row.stand_in = verdict.stand_in
             row.updated_at = now
             row.next_try_at = self._next_try(claim, verdict, now)
             if verdict.entry is not None:
-                _describe(row, verdict.entry)
+                row.present_at = row.present_at or now
+                _describe(row, verdict.entry, verdict.picture_url)
+            elif verdict.absent and row.present_at is None:
+                row.absent_at = now
             if verdict.state is ApodState.PUBLISHED:
                 row.source, row.event_id = APOD_SOURCE, apod_id(claim.day)
+                row.sending = None
             return True
 
     def read(self, day: date) -> ApodDay:
@@ -154,6 +231,11 @@ class Ledger:
                 .limit(1)
             )
 
+    def _gives_up(self, claim: Claim, verdict: Verdict, now: datetime) -> bool:
+        is_old = newest_day(now) - claim.day >= STILL_EXPECTED
+        is_waiting = verdict.state is ApodState.WAITING
+        return is_waiting and is_old and claim.turn >= self._patience.tries
+
     def _next_try(self, claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
         if verdict.state is not ApodState.WAITING:
             return None
@@ -162,7 +244,22 @@ class Ledger:
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
     # For a day that is being asked for, `next_try_at` is where the lease ends.
-    return and_(ApodDay.state.in_(_OPEN), ApodDay.next_try_at <= now)
+    return and_(ApodDay.state.in_(OPEN), ApodDay.next_try_at <= now)
+
+
+def _is_held(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        ApodDay.day == claim.day,
+        ApodDay.tries == claim.turn,
+        ApodDay.state == ApodState.ASKING,
+    )
+
+
+def _sending(text: str | None) -> Sending | None:
+    if text is None:
+        return None
+    noted = json.loads(text)
+    return Sending(noted["topic"], {int(number): at for number, at in noted["ends"].items()})
 
 
 def _begin(session: Session, day: date, now: datetime) -> bool:
@@ -177,14 +274,14 @@ def _begin(session: Session, day: date, now: datetime) -> bool:
     return True
 
 
-def _describe(row: ApodDay, entry: ApodEntry) -> None:
+def _describe(row: ApodDay, entry: ApodEntry, picture_url: str | None) -> None:
     row.title = entry.title
     row.explanation = entry.explanation
     row.credit = entry.credit
     row.copyright = entry.copyright
     row.media_type = entry.media_type
     row.permalink = entry.permalink
-    row.picture_url = entry.picture_url
+    row.picture_url = picture_url or next(iter(entry.picture_urls), None)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -3,40 +3,45 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra.admission import BadPicture, Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.clock import Clock, utc_now
+from infra.database.engine import Database
 from infra.database.models import ApodState
 from infra.errors import DoubletError, Unavailable
-from infra.eventlog.clients import EventLog, KafkaEventLog
-from infra.eventlog.topics import APOD
-from infra.events.pictures import ClaimCheck, apod_event
+from infra.events.pictures import ClaimCheck, apod_event, apod_id
 from infra.settings import Settings
+from producers.apod.budget import Budget
 from producers.apod.days import newest_day
-from producers.apod.source import (
-    ApodEntry,
-    ApodMissing,
-    ApodSource,
-    ApodUnavailable,
-    MediaType,
-)
+from producers.apod.source import ApodEntry, ApodMissing, ApodSource, ApodUnavailable
+from producers.apod.stand_in import Choice, NoPicture, OnVideo, choose
 from producers.apod.v1 import ApodV1
 from producers.apod.v2 import ApodV2
 from producers.apod.web import AddressRefused, Web, WebPolicy
-from producers.ledger import Claim, Ledger, Verdict
+from producers.ledger import STILL_EXPECTED, Claim, Ledger, Verdict
+from producers.outbox import KafkaOutbox, Outbox
 from producers.sniffing import sniff
-
-STILL_EXPECTED = timedelta(days=7)
-"""How long a day without an entry may still get one: the service has lagged by hours, and once
-by days. Later it is skipped."""
 
 _LONGEST_TITLE = 1000
 _LONGEST_TEXT = 2000
 """In characters, as the event's schema has them."""
+
+
+class TakenOver(DoubletError):
+    """Another process has the day's turn by now."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A picture in the blob store, and where it came from."""
+
+    url: str
+    claim_check: ClaimCheck
 
 
 class Publisher:
@@ -48,20 +53,22 @@ class Publisher:
         web: Web,
         ledger: Ledger,
         blobs: BlobStore,
-        events: EventLog,
+        outbox: Outbox,
         limits: Limits,
+        on_video: OnVideo = "skip",
         clock: Clock = utc_now,
     ) -> None:
         self._source = source
         self._web = web
         self._ledger = ledger
         self._blobs = blobs
-        self._events = events
+        self._outbox = outbox
         self._limits = limits
+        self._on_video = on_video
         self._clock = clock
 
     def publish(self, claim: Claim) -> Verdict:
-        """Ask for a day, send its event if it is a picture, and write down what came of it.
+        """Ask for a day, send its event if there is a picture, and write down what came of it.
 
         Raises:
             DatabaseUnavailable: it could not be written down; the claim's lease will run out and
@@ -75,57 +82,70 @@ class Publisher:
         entry = None
         try:
             entry = self._source.day(claim.day)
-            if entry.media_type is not MediaType.IMAGE:
-                kind = (
-                    "of another kind" if entry.media_type is MediaType.OTHER else entry.media_type
-                )
-                return _skipped(f"no picture: the day is {kind}, see {entry.permalink}", entry)
-            if entry.picture_url is None:
-                return _skipped(f"the service names no picture, see {entry.permalink}", entry)
-            self._send(entry, entry.picture_url)
+            choice = choose(entry, self._on_video, self._source)
+            fetched = self._fetch(choice.entry.picture_urls)
+            self._send(claim, choice, fetched)
+        except NoPicture as error:
+            return Verdict(ApodState.SKIPPED, str(error), entry)
         except (AddressRefused, BadPicture) as error:
-            return _skipped(f"the day's file is not taken: {error}", entry)
+            return Verdict(ApodState.SKIPPED, f"the day's file is not taken: {error}", entry)
         except ApodMissing as error:
             return self._missing(claim, error, entry)
-        except ApodUnavailable as error:
-            return Verdict(ApodState.WAITING, str(error), entry, error.retry_after)
-        except Unavailable as error:
+        except TakenOver as error:
             return Verdict(ApodState.WAITING, str(error), entry)
-        return Verdict(ApodState.PUBLISHED, entry=entry)
+        except ApodUnavailable as error:
+            return Verdict(ApodState.WAITING, str(error), entry, error.retry_after, away=True)
+        except Unavailable as error:
+            return Verdict(ApodState.WAITING, str(error), entry, away=True)
+        return Verdict(
+            ApodState.PUBLISHED,
+            choice.remark,
+            entry,
+            picture_url=fetched.url,
+            stand_in=choice.stand_in,
+        )
 
-    def _send(self, entry: ApodEntry, picture_url: str) -> None:
+    def _fetch(self, urls: tuple[str, ...]) -> Fetched:
+        """Take the first that is a picture; what the first one's trouble was is said of all."""
+        first_error: DoubletError | None = None
+        for url in urls:
+            try:
+                return self._fetch_one(url)
+            except (AddressRefused, BadPicture, ApodMissing) as error:
+                first_error = first_error or error
+        assert first_error is not None, "a choice has an address"
+        raise first_error
+
+    def _fetch_one(self, url: str) -> Fetched:
         with tempfile.TemporaryDirectory(prefix="doublet-apod-") as folder:
             path = Path(folder) / "picture"
             with path.open("wb") as file:
-                self._web.download(picture_url, file)
+                self._web.download(url, file)
             sniffed = sniff(path, self._limits)
             blob = self._blobs.put_file(path)
-        claim_check = ClaimCheck(blob, sniffed.length, sniffed.media_type)
-        event = apod_event(entry.day, metadata(entry), claim_check, self._clock())
-        self._events.send(APOD, event.key, event.data, event.headers())
+        return Fetched(url, ClaimCheck(blob, sniffed.length, sniffed.media_type))
+
+    def _send(self, claim: Claim, choice: Choice, fetched: Fetched) -> None:
+        """Send the day's event, unless an earlier turn did before it broke off."""
+        key = apod_id(claim.day).encode()
+        begun = claim.begun
+        if begun and self._outbox.holds(begun.topic, key, begun.ends):
+            return
+        if not self._ledger.begin_sending(claim, self._outbox.ends(claim.topic)):
+            raise TakenOver(f"another process has taken over {claim.day}")
+        said = metadata(choice, fetched.url)
+        event = apod_event(claim.day, said, fetched.claim_check, self._clock())
+        self._outbox.send(claim.topic, event.key, event.data, event.headers())
 
     def _missing(self, claim: Claim, error: DoubletError, entry: ApodEntry | None) -> Verdict:
-        if newest_day(self._clock()) - claim.day < STILL_EXPECTED:
-            return Verdict(ApodState.WAITING, str(error), entry)
-        return _skipped(str(error), entry)
-
-
-class BriefEventLog:
-    """An EventLog that is connected only while it sends: a day has one event."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def send(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
-    ) -> tuple[int, int]:
-        with closing(KafkaEventLog(self._settings)) as events:
-            return events.send(topic, key, value, headers)
+        is_expected = newest_day(self._clock()) - claim.day < STILL_EXPECTED
+        state = ApodState.WAITING if is_expected else ApodState.SKIPPED
+        return Verdict(state, str(error), entry, absent=entry is None)
 
 
 @contextmanager
 def open_publisher(
-    settings: Settings, ledger: Ledger, clock: Clock = utc_now
+    settings: Settings, database: Database, clock: Clock = utc_now
 ) -> Iterator[Publisher]:
     """A publisher with the configured service, blob store and Kafka; closed at the end.
 
@@ -133,10 +153,25 @@ def open_publisher(
         BlobStoreUnavailable: there is no store to put a picture into.
     """
     blobs = open_blob_store(settings.blobs)
-    with closing(Web(WebPolicy.of(settings))) as web:
-        source = _source(settings, web, clock)
-        events = BriefEventLog(settings)
-        yield Publisher(source, web, ledger, blobs, events, Limits.of(settings), clock)
+    web = Web(WebPolicy.of(settings), open_budget(settings, database, clock))
+    with closing(web), closing(KafkaOutbox(settings)) as outbox:
+        yield Publisher(
+            _source(settings, web, clock),
+            web,
+            Ledger(database, clock),
+            blobs,
+            outbox,
+            Limits.of(settings),
+            settings.apod_on_video,
+            clock,
+        )
+
+
+def open_budget(settings: Settings, database: Database, clock: Clock = utc_now) -> Budget:
+    """The budget of the configured service, which all processes share."""
+    address = settings.apod_v1_url if settings.apod_api == "v1" else settings.apod_v2_url
+    host = urlsplit(address).netloc
+    return Budget(database, host, settings.apod_requests_per_hour, clock)
 
 
 def _source(settings: Settings, web: Web, clock: Clock) -> ApodSource:
@@ -146,16 +181,15 @@ def _source(settings: Settings, web: Web, clock: Clock) -> ApodSource:
     return ApodV2(web, settings.apod_v2_url, clock)
 
 
-def _skipped(reason: str, entry: ApodEntry | None) -> Verdict:
-    return Verdict(ApodState.SKIPPED, reason, entry)
-
-
-def metadata(entry: ApodEntry) -> dict[str, Any]:
+def metadata(choice: Choice, picture_url: str) -> dict[str, Any]:
     """What the day's event says besides its claim check, cut to what its schema takes."""
+    entry = choice.entry
     return {
         "title": entry.title[:_LONGEST_TITLE],
         "credit": entry.credit and entry.credit[:_LONGEST_TEXT],
         "copyright": entry.copyright and entry.copyright[:_LONGEST_TEXT],
         "permalink": entry.permalink[:_LONGEST_TEXT],
-        "pictureUrl": entry.picture_url and entry.picture_url[:_LONGEST_TEXT],
+        "pictureUrl": picture_url[:_LONGEST_TEXT],
+        "standIn": choice.stand_in,
+        "remark": choice.remark and choice.remark[:_LONGEST_TEXT],
     }

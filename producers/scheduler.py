@@ -5,6 +5,7 @@ twice or broke off does no harm.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +28,7 @@ from infra.errors import Unavailable
 from infra.parts import BEAT_SECONDS, Heartbeat
 from infra.settings import Settings, settings
 from producers.apod.days import NEW_YORK, PUBLISHED_AT, newest_day, next_appearance
+from producers.backfiller import open_backfiller
 from producers.lag import SAMPLE_SECONDS, LagSampler
 from producers.ledger import Ledger
 from producers.outages import Outages
@@ -88,7 +90,7 @@ def ask_due_days(settings: Settings, database: Database, clock: Clock = utc_now)
     due = ledger.due()
     if not due:
         return
-    with open_publisher(settings, ledger, clock) as publisher:
+    with open_publisher(settings, database, clock) as publisher:
         for day in due:
             claim = ledger.claim(day)
             if claim is None:
@@ -122,6 +124,7 @@ class Scheduler:
         self._heartbeat = Heartbeat(self._database, "scheduler", clock)
         self._lag = LagSampler(settings, self._database, clock)
         self._outages = Outages()
+        self._stop = threading.Event()
         self._jobs = BackgroundScheduler()
 
     def start(self) -> None:
@@ -132,6 +135,7 @@ class Scheduler:
         """
         if revision(self._database) is None:
             raise DatabaseUnavailable("the database has no tables yet: run `doublet db upgrade`")
+        self._stop.clear()
         self._jobs = _jobs_in(self._database)
         try:
             self._jobs.start(paused=True)
@@ -140,12 +144,14 @@ class Scheduler:
             self.stop()
             raise DatabaseUnavailable(f"the database does not answer: {error}") from error
         self._every(_POLL_SECONDS, self._poll, executor="days")
+        self._every(_POLL_SECONDS, self._work_off_backfill, executor="backfill")
         self._every(SAMPLE_SECONDS, self._sample_lag)
         self._every(BEAT_SECONDS, self._beat)
         self._jobs.resume()
 
     def stop(self) -> None:
         """Start nothing more. What is under way may be cut off at any point."""
+        self._stop.set()
         if self._jobs.running:
             # APScheduler looks for due jobs once more after it has closed its executors.
             self._jobs.remove_all_jobs("memory")
@@ -178,6 +184,13 @@ class Scheduler:
         with self._outages.noticed("asking for days"):
             ask_due_days(self._settings, self._database, self._clock)
 
+    def _work_off_backfill(self) -> None:
+        with self._outages.noticed("the backfill"):
+            if self._ledger.backfill_goes_on_at() is None:
+                return
+            with open_backfiller(self._settings, self._database, self._clock) as backfiller:
+                backfiller.work(self._stop)
+
     def _sample_lag(self) -> None:
         with self._outages.noticed("sampling the lag"):
             self._lag.sample()
@@ -199,8 +212,13 @@ def _jobs_in(database: Database) -> BackgroundScheduler:
             "default": PatientJobStore(engine=database.engine, tablename=JOBS_TABLE),
             "memory": MemoryJobStore(),
         },
-        # Days are asked for one after the other; neither beats nor samples wait for them.
-        executors={"default": ThreadPoolExecutor(2), "days": ThreadPoolExecutor(1)},
+        # Days are asked for one after the other; neither beats nor samples wait for them, nor does
+        # the newest day for those of the backfill.
+        executors={
+            "default": ThreadPoolExecutor(2),
+            "days": ThreadPoolExecutor(1),
+            "backfill": ThreadPoolExecutor(1),
+        },
         job_defaults={"coalesce": True, "misfire_grace_time": None},
         jobstore_retry_interval=_STORE_RETRY_SECONDS,
         timezone=UTC,

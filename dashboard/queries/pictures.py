@@ -138,6 +138,7 @@ class Picture:
     media_type: str | None
     credit: str | None
     copyright: str | None
+    remark: str | None
     notes: str | None
     detail: str | None
     sent_at: datetime | None
@@ -173,6 +174,7 @@ def picture(session: Session, image_id: int) -> Picture | None:
         media_type=image.media_type,
         credit=image.credit,
         copyright=image.copyright,
+        remark=image.remark,
         notes=image.notes,
         detail=image.detail,
         sent_at=image.sent_at,

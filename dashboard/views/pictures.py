@@ -23,6 +23,7 @@ from dashboard.queries.pictures import (
 from dashboard.queries.running import STAGES
 from infra.clock import utc_now
 from infra.database.models import ImageState, Lane
+from infra.publication import PublicationPolicy
 from infra.settings import settings
 
 COLUMNS = 6  # of cards on a wide screen; two on a phone
@@ -33,6 +34,7 @@ THIS_PAGE = "views/pictures.py"
 HASH_SHOWN = 32  # letters of an id or a hash: more than tells two apart
 IN_FLIGHT = (ImageState.WORKING, ImageState.RETRYING)
 LANES = {Lane.UPLOAD: "Upload", Lane.APOD: "APOD"}
+PRIVATE = "Somebody has the copyright: its result is not told on the results topic."
 Colour = Literal["blue", "orange", "green", "gray", "red"]
 BADGES: dict[ImageState, tuple[Colour, str]] = {
     ImageState.WORKING: ("blue", ":material/autorenew:"),
@@ -146,6 +148,10 @@ def one_picture(image_id: int) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         _badge(line.state)
         st.badge(LANES[line.lane], color="gray")
+        if PublicationPolicy.of(settings()).is_private(line.lane, found.copyright):
+            st.badge("private", icon=":material/copyright:", color="orange", help=PRIVATE)
+    if found.remark:
+        st.info(words.literal(found.remark), icon=":material/info:")
     if found.result and line.sha256 and line.width and line.height:
         _doubled(found, found.result)
     elif line.state in IN_FLIGHT:

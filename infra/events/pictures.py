@@ -62,6 +62,8 @@ class Submission:
     content: bytes | ClaimCheck
     credit: str | None = None
     copyright: str | None = None
+    remark: str | None = None
+    """What the sender says that a viewer must be told."""
     sent_at: datetime | None = None
     traceparent: str | None = None
 
@@ -163,6 +165,7 @@ def _claimed(envelope: Envelope) -> Submission:
         content=_claim(data),
         credit=data.get("credit"),
         copyright=data.get("copyright"),
+        remark=data.get("remark"),
         sent_at=envelope.time,
         traceparent=envelope.traceparent,
     )

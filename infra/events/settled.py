@@ -18,8 +18,10 @@ def settled_event(
     result: Result | None,
     sent_at: datetime,
     traceparent: str | None = None,
+    *,
+    private: bool = False,
 ) -> Envelope:
-    """Built from what the database knows of the picture now.
+    """Built from what the database knows of the picture now; of a private one, not its result.
 
     Its id is the address of the record that it answers: a receiver can drop repetitions.
     """
@@ -31,11 +33,11 @@ def settled_event(
         time=sent_at,
         traceparent=traceparent,
         content_type="application/json",
-        data=json.dumps(_data(delivery, image, result)).encode(),
+        data=json.dumps(_data(delivery, image, result, private)).encode(),
     )
 
 
-def _data(delivery: Delivery, image: Image, result: Result | None) -> dict[str, Any]:
+def _data(delivery: Delivery, image: Image, result: Result | None, private: bool) -> dict[str, Any]:
     return {
         "source": image.source,
         "id": image.event_id,
@@ -44,7 +46,11 @@ def _data(delivery: Delivery, image: Image, result: Result | None) -> dict[str, 
         "reason": delivery.reason,
         "detail": image.detail,
         "attempts": image.attempts,
-        "result": _result(result) if result else None,
+        "credit": image.credit,
+        "copyright": image.copyright,
+        "remark": image.remark,
+        "private": private,
+        "result": _result(result) if result and not private else None,
     }
 
 

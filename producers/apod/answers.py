@@ -39,7 +39,7 @@ def entry_fields(
     fields = _json_object(answer)
     if answer.status == _TOO_MANY:
         raise ApodUnavailable(
-            "the APOD service's request limit is reached", _retry_after(answer, clock)
+            "the APOD service's request limit is reached", retry_after(answer, clock)
         )
     if answer.status in _REFUSALS:
         raise ApodUnavailable(
@@ -50,12 +50,31 @@ def entry_fields(
             raise ApodMissing(f"the APOD service has no entry for {day}")
         raise ApodUnavailable(
             f"the APOD service answers {answer.status} ({_said(fields, answer)})",
-            _retry_after(answer, clock),
+            retry_after(answer, clock),
         )
     if not fields:
         raise ApodUnavailable(f"the APOD service answers with {_kind(answer)} instead of an entry")
     _require_the_day(fields, day)
     return fields
+
+
+def addresses(fields: Fields, *names: str) -> tuple[str, ...]:
+    """The addresses that an entry has under these names, each once and in this order."""
+    found = (one_line(str(fields.get(name) or "")) for name in names)
+    return tuple(dict.fromkeys(address for address in found if address))
+
+
+def retry_after(answer: Answer, clock: Clock) -> timedelta | None:
+    """How long the service asks us to wait, where it does."""
+    stated = answer.headers.get("retry-after", "").strip()
+    if stated.isascii() and stated.isdigit():
+        return min(timedelta(seconds=int(stated[:9])), _LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    wait = _in_utc(moment) - clock()
+    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 
 def _require_the_day(fields: Fields, day: date) -> None:
@@ -93,18 +112,6 @@ def _kind(answer: Answer) -> str:
     if not answer.body:
         return "nothing"
     return answer.headers.get("content-type", "").partition(";")[0].strip() or "no known type"
-
-
-def _retry_after(answer: Answer, clock: Clock) -> timedelta | None:
-    stated = answer.headers.get("retry-after", "").strip()
-    if stated.isascii() and stated.isdigit():
-        return min(timedelta(seconds=int(stated[:9])), _LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(stated)
-    except ValueError:
-        return None
-    wait = _in_utc(moment) - clock()
-    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 
 def _in_utc(moment: datetime) -> datetime:

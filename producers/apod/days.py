@@ -21,6 +21,11 @@ class NotADay(DoubletError):
     """A text that names no day on which there can be a picture."""
 
 
+def appearance(day: date) -> datetime:
+    """When a day's page appears, in New York's time."""
+    return datetime.combine(day, PUBLISHED_AT)
+
+
 def newest_day(now: datetime) -> date:
     """The latest day whose picture should be out."""
     local = now.astimezone(NEW_YORK)
@@ -29,7 +34,7 @@ def newest_day(now: datetime) -> date:
 
 def next_appearance(now: datetime) -> datetime:
     """When the day after the newest one appears, in New York's time."""
-    return datetime.combine(newest_day(now) + timedelta(1), PUBLISHED_AT)
+    return appearance(newest_day(now) + timedelta(1))
 
 
 def read_day(text: str, now: datetime) -> date:

@@ -48,8 +48,11 @@ class ApodEntry:
     """Whose permission a publication needs; None: in the public domain, as NASA says."""
     permalink: str
     """The day's page, for people."""
-    picture_url: str | None
-    """The picture in its original size; None where the day is no picture, or has no address."""
+    picture_urls: tuple[str, ...]
+    """The picture, the largest first: what is no picture after all, or too large, gives way to the
+    next. Empty where the day is no picture, or has no address."""
+    poster_url: str | None = None
+    """The picture that the service shows of a day that is not one."""
 
 
 class ApodSource(Protocol):

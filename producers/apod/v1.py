@@ -5,7 +5,7 @@ from datetime import date
 import httpx
 
 from infra.clock import Clock, utc_now
-from producers.apod.answers import Fields, entry_fields
+from producers.apod.answers import Fields, addresses, entry_fields
 from producers.apod.source import ApodEntry, MediaType
 from producers.apod.text import one_line, tidy
 from producers.apod.web import Web
@@ -26,7 +26,6 @@ class ApodV1:
         fields = entry_fields(answer, day, _is_missing, self._clock)
         holder = one_line(str(fields.get("copyright") or "")) or None
         media_type = MediaType.read(fields.get("media_type"))
-        picture = fields.get("hdurl") or fields.get("url")
         return ApodEntry(
             day=day,
             title=one_line(str(fields["title"])),
@@ -35,9 +34,7 @@ class ApodV1:
             credit=holder,
             copyright=holder,
             permalink=f"https://apod.nasa.gov/apod/ap{day:%y%m%d}.html",
-            picture_url=one_line(str(picture))
-            if picture and media_type is MediaType.IMAGE
-            else None,
+            picture_urls=addresses(fields, "hdurl", "url") if media_type is MediaType.IMAGE else (),
         )
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import httpx
 
 from infra.clock import Clock, utc_now
-from producers.apod.answers import Fields, entry_fields
+from producers.apod.answers import Fields, addresses, entry_fields
 from producers.apod.source import ApodEntry, MediaType
 from producers.apod.text import one_line, plain_text
 from producers.apod.web import Web
@@ -28,8 +28,11 @@ class ApodV2:
         answer = self._web.ask(f"{self._address}/{day:%y%m%d}")
         fields = entry_fields(answer, day, _is_missing, self._clock)
         media_type = MediaType.read(fields.get("media_type"))
-        # `url` is the day's page, never a picture; `hdurl` of a video is only its poster.
-        picture = fields.get("hdurl") if media_type is MediaType.IMAGE else None
+        permalink = one_line(str(fields.get("permalink") or fields.get("url") or ""))
+        # `url` is the day's page as a rule; `hdurl` of a video is only its poster.
+        is_image = media_type is MediaType.IMAGE
+        found = addresses(fields, "hdurl", "url") if is_image else addresses(fields, "hdurl")
+        pictures = tuple(_original(address) for address in found if address != permalink)
         return ApodEntry(
             day=day,
             title=one_line(plain_text(str(fields["title"]))),
@@ -37,8 +40,9 @@ class ApodV2:
             explanation=_plain(fields, "explanation").removeprefix(_LABEL).lstrip(),
             credit=one_line(_plain(fields, "credit")) or None,
             copyright=one_line(_plain(fields, "copyright")) or None,
-            permalink=one_line(str(fields.get("permalink") or fields.get("url") or "")),
-            picture_url=_original(one_line(str(picture))) if picture else None,
+            permalink=permalink,
+            picture_urls=pictures if is_image else (),
+            poster_url=None if is_image else next(iter(pictures), None),
         )
 
 

@@ -1,10 +1,12 @@
 """NASA's web: requests that go nowhere else, and end in time."""
 
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from itertools import count
+from typing import IO, Protocol
 
 import httpx
 
@@ -33,6 +35,7 @@ _REDIRECTS = 5
 _ANSWER_BYTES = 4 * MEBIBYTE
 """A day's entry has some 10 KiB; whatever is larger is not one."""
 _GONE = (404, 410)
+_PARTIAL = 206
 
 
 class AddressRefused(DoubletError):
@@ -48,6 +51,10 @@ class WebPolicy:
     answer_seconds: float = 20
     download_seconds: float = 120
     download_bytes: int = 256 * MEBIBYTE
+    download_tries: int = 4
+    """A download that breaks off goes on where it stood, or begins again."""
+    rest_seconds: float = 0.5
+    """Before the second try, give or take half; twice as long before each further one."""
 
     @classmethod
     def of(cls, settings: Settings) -> "WebPolicy":
@@ -70,11 +77,22 @@ class Answer:
     headers: httpx.Headers = field(default_factory=httpx.Headers)
 
 
+class Meter(Protocol):
+    """Counts what a service is asked."""
+
+    def spend(self) -> None:
+        """One request is about to go; raises ApodUnavailable where none may."""
+
+    def heed(self, answer: Answer) -> None:
+        """What the service says of its limits."""
+
+
 class Web:
     """A client of the web, as far as the policy lets it go. Close it when done."""
 
-    def __init__(self, policy: WebPolicy | None = None) -> None:
+    def __init__(self, policy: WebPolicy | None = None, meter: Meter | None = None) -> None:
         self._policy = policy or WebPolicy()
+        self._meter = meter
         self._client = httpx.Client(
             timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
             headers={"user-agent": "doublet", "accept": "application/json, image/*"},
@@ -85,18 +103,27 @@ class Web:
         """A service's whole answer, whatever its status.
 
         Raises:
-            ApodUnavailable: there is no answer, or not in time, or it leads away from NASA.
+            ApodUnavailable: there is no answer, or not in time, or it leads away from NASA; or
+                the service wants to be left alone.
         """
         address = httpx.URL(url, params=parameters) if parameters else httpx.URL(url)
+        if self._meter:
+            self._meter.spend()
         try:
             with self._opened(address) as response:
                 body = b"".join(_pieces(response, _ANSWER_BYTES, self._policy.answer_seconds))
-                return Answer(response.status_code, body, response.headers)
+                answer = Answer(response.status_code, body, response.headers)
         except AddressRefused as error:
             raise ApodUnavailable(f"the APOD service is not usable: {error}") from error
+        if self._meter:
+            self._meter.heed(answer)
+        return answer
 
     def download(self, url: str, file: IO[bytes]) -> None:
-        """Write what lies at an address to a file.
+        """Write what lies at an address to an empty file.
+
+        What breaks off is tried again within the policy's time, from where it stood if the host
+        can do that.
 
         Raises:
             AddressRefused: it lies outside NASA's hosts, or is too large.
@@ -104,27 +131,48 @@ class Web:
             ApodUnavailable: the host is away or too slow.
         """
         address = _parsed(url)
-        with self._opened(address) as response:
+        part = _Part(file, self._policy.download_bytes)
+        deadline = time.monotonic() + self._policy.download_seconds
+        for tries in count(1):
+            try:
+                self._fetch_rest(address, part, deadline)
+            except ApodUnavailable:
+                rest = _rest(self._policy.rest_seconds, tries)
+                if tries == self._policy.download_tries or time.monotonic() + rest > deadline:
+                    raise
+                time.sleep(rest)
+            else:
+                return
+
+    def _fetch_rest(self, address: httpx.URL, part: "_Part", deadline: float) -> None:
+        with self._opened(address, part.headers()) as response:
             if response.status_code in _GONE:
-                raise ApodMissing(f"there is no picture at {url}: {response.status_code}")
-            if response.status_code != httpx.codes.OK:
-                raise ApodUnavailable(f"{address.host} answers {response.status_code} for {url}")
-            policy = self._policy
-            for piece in _pieces(response, policy.download_bytes, policy.download_seconds):
-                file.write(piece)
+                raise ApodMissing(f"there is no picture at {address}: {response.status_code}")
+            if response.status_code not in (httpx.codes.OK, _PARTIAL):
+                raise ApodUnavailable(
+                    f"{address.host} answers {response.status_code} for {address}"
+                )
+            part.begin(response)
+            for piece in _pieces_until(response, deadline, self._policy.download_seconds):
+                part.write(piece, response.url.host)
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
 
     @contextmanager
-    def _opened(self, url: httpx.URL) -> Iterator[httpx.Response]:
+    def _opened(
+        self, url: httpx.URL, headers: dict[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
         for _ in range(_REDIRECTS + 1):
             if _origin(url) not in self._policy.origins:
                 raise AddressRefused(
                     f"{_origin(url)} is not one of NASA's hosts that we fetch from"
                 )
-            with _translated(url), self._client.stream("GET", url) as response:
+            with (
+                _translated(url),
+                self._client.stream("GET", url, headers=headers) as response,
+            ):
                 if not response.has_redirect_location:
                     yield response
                     return
@@ -132,13 +180,59 @@ class Web:
         raise AddressRefused(f"{url.host} redirects more than {_REDIRECTS} times")
 
 
+class _Part:
+    """A file that is being fetched, as far as it has come."""
+
+    def __init__(self, file: IO[bytes], max_bytes: int) -> None:
+        self._file = file
+        self._max_bytes = max_bytes
+        self._version: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """What asks for the rest of the same version, or for the whole."""
+        # A compressed body has no places to go on from.
+        whole = {"accept-encoding": "identity"}
+        if self._version is None or self._file.tell() == 0:
+            return whole
+        return {**whole, "range": f"bytes={self._file.tell()}-", "if-range": self._version}
+
+    def begin(self, response: httpx.Response) -> None:
+        """Go on where the file ends, if that is where the answer begins; else from the start."""
+        stands = f"bytes {self._file.tell()}-"
+        if response.status_code == _PARTIAL:
+            if not response.headers.get("content-range", "").startswith(stands):
+                raise ApodUnavailable(f"{response.url.host} sends another part than asked for")
+            return
+        self._file.seek(0)
+        self._file.truncate()
+        version = response.headers.get("etag", "")
+        # A weak one promises no equal bytes; and a compressed body came all the same.
+        goes_on = version.startswith('"') and "content-encoding" not in response.headers
+        self._version = version if goes_on else None
+
+    def write(self, piece: bytes, host: str) -> None:
+        """Add what came, within the limit."""
+        if self._file.tell() + len(piece) > self._max_bytes:
+            raise AddressRefused(f"{host} sends more than {self._max_bytes} bytes")
+        self._file.write(piece)
+
+
+def _rest(first_seconds: float, tries: int) -> float:
+    """With jitter: many that were cut off at once do not come back at once."""
+    return first_seconds * 2.0 ** (tries - 1) * random.uniform(0.5, 1.5)
+
+
 def _pieces(response: httpx.Response, max_bytes: int, seconds: float) -> Iterator[bytes]:
-    deadline = time.monotonic() + seconds
     left = max_bytes
-    for piece in response.iter_bytes():
+    for piece in _pieces_until(response, time.monotonic() + seconds, seconds):
         left -= len(piece)
         if left < 0:
             raise AddressRefused(f"{response.url.host} sends more than {max_bytes} bytes")
+        yield piece
+
+
+def _pieces_until(response: httpx.Response, deadline: float, seconds: float) -> Iterator[bytes]:
+    for piece in response.iter_bytes():
         if time.monotonic() > deadline:
             raise ApodUnavailable(f"{response.url.host} sends too slowly: {seconds:g} s are over")
         yield piece

@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,12 +41,13 @@ class SettableClock:
 
 @dataclass
 class ListedEvents:
-    """An EventLog in a list; ``away`` makes it fail as Kafka does."""
+    """An Outbox in a list; ``away`` makes it fail as Kafka does, ``forgetful`` after it stored."""
 
     sent: list[tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]] = field(
         default_factory=list
     )
     away: bool = False
+    forgetful: bool = False
 
     def send(
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
@@ -54,7 +55,15 @@ class ListedEvents:
         if self.away:
             raise EventLogUnavailable("Kafka at nowhere does not answer")
         self.sent.append((topic, key, value, headers))
+        if self.forgetful:
+            raise EventLogUnavailable("Kafka at nowhere does not acknowledge")
         return 0, len(self.sent) - 1
+
+    def ends(self, topic: str) -> dict[int, int]:
+        return {0: len(self.sent)}
+
+    def holds(self, topic: str, key: bytes, since: Mapping[int, int]) -> bool:
+        return any(sent[:2] == (topic, key) for sent in self.sent[since[0] :])
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from producers.apod.source import (
     ApodUnavailable,
     MediaType,
 )
+from producers.apod.stand_in import Choice
 from producers.apod.v1 import ApodV1
 from producers.apod.v2 import ApodV2
 from producers.apod.web import Answer, Web, WebPolicy
@@ -83,14 +84,14 @@ def test_v2_gives_plain_texts_and_the_original_picture(v2: ApodV2, apod_server: 
         credit="Some One & Co.",
         copyright="Some One",
         permalink=f"{apod_server.address}/image-article/apod-2026-10-02/",
-        picture_url=f"{apod_server.address}/dynamicimage/2026-10-02.png",
+        picture_urls=(f"{apod_server.address}/dynamicimage/2026-10-02.png",),
     )
 
 
 def test_v2_strips_only_what_resizes(v2: ApodV2, apod_server: ApodServer) -> None:
     resized = "https://assets.science.nasa.gov/a.png?v=3&w=400&fit=clip&height=5"
     apod_server.v2(DAY, v2_entry(apod_server, DAY, hdurl=resized))
-    assert v2.day(DAY).picture_url == "https://assets.science.nasa.gov/a.png?v=3&height=5"
+    assert v2.day(DAY).picture_urls == ("https://assets.science.nasa.gov/a.png?v=3&height=5",)
 
 
 @pytest.mark.parametrize("missing", [None, ""])
@@ -98,7 +99,13 @@ def test_v2_never_takes_the_days_page_for_its_picture(
     v2: ApodV2, apod_server: ApodServer, missing: str | None
 ) -> None:
     apod_server.v2(DAY, v2_entry(apod_server, DAY, hdurl=missing))
-    assert v2.day(DAY).picture_url is None
+    assert v2.day(DAY).picture_urls == ()
+
+
+def test_v2_takes_url_where_it_is_not_the_days_page(v2: ApodV2, apod_server: ApodServer) -> None:
+    small = "https://assets.science.nasa.gov/small.png"
+    apod_server.v2(DAY, v2_entry(apod_server, DAY, hdurl=None, url=small))
+    assert v2.day(DAY).picture_urls == (small,)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +124,19 @@ def test_a_day_that_is_no_image_has_no_picture(
     form = v1_entry if isinstance(source, ApodV1) else v2_entry
     lay(form(apod_server, DAY, media_type=said))
     entry = source.day(DAY)
-    assert (entry.media_type, entry.picture_url) == (kind, None)
+    assert (entry.media_type, entry.picture_urls) == (kind, ())
     assert entry.permalink
 
 
-def test_v1_gives_the_larger_picture_and_one_line_of_copyright(
+def test_v1_gives_the_larger_picture_first_and_one_line_of_copyright(
     v1: ApodV1, apod_server: ApodServer
 ) -> None:
     apod_server.v1(DAY, v1_entry(apod_server, DAY))
     entry = v1.day(DAY)
-    assert entry.picture_url == f"{apod_server.address}/image/2026-10-02_big.jpg"
+    assert entry.picture_urls == (
+        f"{apod_server.address}/image/2026-10-02_big.jpg",
+        f"{apod_server.address}/image/2026-10-02.jpg",
+    )
     assert entry.copyright == entry.credit == "Some One & Co."
     assert entry.permalink == "https://apod.nasa.gov/apod/ap261002.html"
     assert "api_key=A_KEY" in apod_server.requests[0]
@@ -139,7 +149,7 @@ def test_v1_takes_the_smaller_picture_where_there_is_no_larger(
     del fields["hdurl"], fields["copyright"]
     apod_server.v1(DAY, fields)
     entry = v1.day(DAY)
-    assert entry.picture_url == f"{apod_server.address}/image/2026-10-02.jpg"
+    assert entry.picture_urls == (f"{apod_server.address}/image/2026-10-02.jpg",)
     assert entry.copyright is None
 
 
@@ -265,9 +275,9 @@ def test_every_recorded_day_of_v1_parses_and_makes_an_event() -> None:
         assert (entry.day, entry.media_type) == (day, fields["media_type"])
         assert entry.title
         assert "\n" not in (entry.copyright or "")
-        assert (entry.picture_url is not None) == (entry.media_type is MediaType.IMAGE)
+        assert bool(entry.picture_urls) == (entry.media_type is MediaType.IMAGE)
         if day.day == 1 or len(entry.title + str(entry.credit)) > 200:
-            event = apod_event(day, metadata(entry), claim, NOON)
+            event = apod_event(day, metadata(Choice(entry), "https://x.test/a.jpg"), claim, NOON)
             assert read_submission(event.headers(), event.data).name == entry.title
 
 
@@ -299,11 +309,12 @@ def test_the_recorded_answers_of_v2_are_understood() -> None:
 
     image = v2("image_261002_trimmed.json").day(date(2026, 10, 2))
     assert image.media_type is MediaType.IMAGE
-    assert image.picture_url is not None
-    assert image.picture_url.endswith("sharpless_catalog.png")
+    [picture_url] = image.picture_urls
+    assert picture_url.endswith("sharpless_catalog.png")
     assert "<" not in image.explanation + str(image.credit)
     video = v2("video_260913_trimmed.json").day(date(2026, 9, 13))
-    assert (video.media_type, video.picture_url) == (MediaType.VIDEO, None)
+    assert (video.media_type, video.picture_urls) == (MediaType.VIDEO, ())
+    assert str(video.poster_url).endswith("Comet_snapshot.png")
     with pytest.raises(ApodMissing):
         v2("not_found_404.json", 404).day(DAY)
     placeholder = _recorded(folder / "v1_placeholder_200.json")

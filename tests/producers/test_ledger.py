@@ -16,7 +16,7 @@ WAITING = Verdict(ApodState.WAITING, "not yet")
 PUBLISHED = Verdict(
     ApodState.PUBLISHED,
     entry=ApodEntry(
-        TODAY, "A Sky", MediaType.IMAGE, "…", "Some One", None, "https://x", "https://y"
+        TODAY, "A Sky", MediaType.IMAGE, "…", "Some One", None, "https://x", ("https://y",)
     ),
 )
 

@@ -42,7 +42,7 @@ def publisher(
     web = Web(WebPolicy(origins=frozenset({apod_server.address}), download_bytes=10_000))
     source = ApodV2(web, apod_server.v2_url, clock)
     limits = Limits(max_bytes=10_000, max_pixels=100_000, max_side=1000)
-    yield Publisher(source, web, ledger, blobs, events, limits, clock)
+    yield Publisher(source, web, ledger, blobs, events, limits, clock=clock)
     web.close()
 
 
