@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from infra.settings import Settings
 from producers.apod.source import ApodMissing, ApodUnavailable
-from producers.apod.web import NASA, AddressRefused, Web, WebPolicy
+from producers.apod.web import NASA, AddressRefused, Web, WebPolicy, _rest
 from tests.fixtures.apod_servers import ApodServer, Recorded
 
 
@@ -18,7 +19,10 @@ def _redirect(to: str) -> Recorded:
 @pytest.fixture
 def web(apod_server: ApodServer) -> Iterator[Web]:
     policy = WebPolicy(
-        origins=frozenset({apod_server.address}), download_seconds=0.2, download_bytes=1000
+        origins=frozenset({apod_server.address}),
+        download_seconds=0.2,
+        download_bytes=1000,
+        download_tries=1,
     )
     web = Web(policy)
     yield web
@@ -67,6 +71,73 @@ def test_a_redirect_out_of_the_list_is_not_followed(apod_server: ApodServer) -> 
     finally:
         web.close()
         elsewhere.close()
+
+
+@pytest.fixture
+def patient(apod_server: ApodServer) -> Iterator[Web]:
+    """Tries again at once, and has the time to."""
+    origins = frozenset({apod_server.address})
+    web = Web(WebPolicy(origins=origins, download_bytes=1000, rest_seconds=0))
+    yield web
+    web.close()
+
+
+BODY = bytes(range(250)) * 4
+
+
+def test_what_breaks_off_goes_on_where_it_stood(patient: Web, apod_server: ApodServer) -> None:
+    whole = Recorded(BODY, headers={"etag": '"1"'})
+    url = apod_server.put("/a.png", replace(whole, breaks_after=300), whole)
+    assert _download(patient, url) == BODY
+    assert apod_server.ranges == [None, "bytes=300-"]
+
+
+@pytest.mark.parametrize("version", [{}, {"etag": 'W/"1"'}])
+def test_without_a_version_it_begins_again(
+    patient: Web, apod_server: ApodServer, version: dict[str, str]
+) -> None:
+    whole = Recorded(BODY, headers=version)
+    url = apod_server.put("/a.png", replace(whole, breaks_after=300), whole)
+    assert _download(patient, url) == BODY
+    assert apod_server.ranges == [None, None]
+
+
+def test_what_has_changed_meanwhile_is_fetched_as_a_whole(
+    patient: Web, apod_server: ApodServer
+) -> None:
+    old = Recorded(b"old" * 100, headers={"etag": '"1"'}, breaks_after=200)
+    url = apod_server.put("/a.png", old, Recorded(b"new", headers={"etag": '"2"'}))
+    assert _download(patient, url) == b"new"
+
+
+def test_the_limit_counts_what_came_before_the_break(patient: Web, apod_server: ApodServer) -> None:
+    whole = Recorded(bytes(1001), headers={"etag": '"1"'})
+    url = apod_server.put("/a.png", replace(whole, breaks_after=900), whole)
+    with pytest.raises(AddressRefused, match="more than 1000 bytes"):
+        _download(patient, url)
+
+
+def test_a_busy_host_is_tried_again_but_not_for_ever(patient: Web, apod_server: ApodServer) -> None:
+    busy = Recorded(b"", 503)
+    assert _download(patient, apod_server.put("/a.png", busy, busy, Recorded(BODY))) == BODY
+    apod_server.requests.clear()
+    url = apod_server.put("/b.png", busy)
+    with pytest.raises(ApodUnavailable, match="503"):
+        _download(patient, url)
+    assert len(apod_server.requests) == WebPolicy().download_tries
+
+
+def test_what_is_not_there_is_not_tried_again(patient: Web, apod_server: ApodServer) -> None:
+    with pytest.raises(ApodMissing):
+        _download(patient, f"{apod_server.address}/nothing.png")
+    assert len(apod_server.requests) == 1
+
+
+def test_rests_grow_and_no_two_are_alike() -> None:
+    rests = [[_rest(1.0, tries) for _ in range(20)] for tries in (1, 2, 3)]
+    assert all(len(set(alike)) > 1 for alike in rests)
+    assert [0.5 * 2**number <= min(each) <= max(each) <= 1.5 * 2**number for number, each in
+            enumerate(rests)] == [True] * 3  # fmt: skip
 
 
 @pytest.mark.parametrize(
