@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import access
+from dashboard.access import Right
 from dashboard.connections import require_tables
 from dashboard.notices import explained
 
@@ -40,6 +42,9 @@ page = st.navigation(
 st.set_page_config(page_title=f"{page.title} · Doublet")
 
 st.title(page.title)
+access.show_login()
 with explained():
+    if not access.may(Right.LOOK, "see anything here"):
+        st.stop()
     require_tables()
     page.run()

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from dashboard.access import Right, right_to_files
 from dashboard.connections import blob_store, database
 from dashboard.previews import NoPreview, Preview, fitting, thumbnail
 from dashboard.queries.pictures import StoredFile, original_file, result_file
@@ -64,6 +65,8 @@ def _refusing(handler: Handler) -> Handler:
 
     @wraps(handler)
     def refusing(request: Request) -> Response:
+        if right_to_files(request) < Right.LOOK:
+            return PlainTextResponse("log in to see pictures", 401)
         try:
             return handler(request)
         except (BlobMissing, BadBlobReference) as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import access
 from dashboard.files import ROUTES
 from infra.database.engine import Database
 from infra.database.models import PartState
@@ -19,7 +20,10 @@ _ROOM = Path(__file__).parent
 def serve() -> None:
     """Serve on loopback until a signal ends it."""
     current = settings()
-    st.App(_ROOM / "app.py", routes=ROUTES, lifespan=_beating).run(config=_config(current))
+    app = st.App(
+        _ROOM / "app.py", routes=ROUTES, lifespan=_beating, secrets=access.secrets(current)
+    )
+    app.run(config=_config(current))
 
 
 def _config(current: Settings) -> dict[str, Any]:

@@ -54,6 +54,31 @@ class Settings(BaseSettings):
         8501, ge=1, le=65_535, description="Port of the dashboard, loopback only."
     )
 
+    # Who may do what on the dashboard
+    visitors: Literal["operate", "submit", "look", "none"] = Field(
+        "operate",
+        description="What anybody may do on the dashboard without logging in; each of these "
+        "includes those after it.",
+    )
+    operators: str = Field(
+        "",
+        description="Who may operate after logging in: verified e-mail addresses, or the "
+        "provider's own ids (`sub`), with commas between.",
+    )
+    oidc_metadata_url: str = Field(
+        "", description="OpenID provider's `…/.well-known/openid-configuration`; empty: no login."
+    )
+    oidc_client_id: str = Field("", description="This dashboard's id at the OpenID provider.")
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""), description="This dashboard's secret at the OpenID provider."
+    )
+    cookie_secret: SecretStr = Field(
+        SecretStr(""), description="Signs the cookies of who is logged in: 32 random characters."
+    )
+    dashboard_url: str = Field(
+        "", description="Where browsers find the dashboard, for the way back from the provider."
+    )
+
     # The consumer
     consumer_name: str = Field(
         "",

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.brokers",
     "tests.fixtures.databases",
     "tests.fixtures.model_servers",
+    "tests.fixtures.openid",
     "tests.fixtures.stacks",
 ]
 

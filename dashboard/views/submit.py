@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import words
+from dashboard.access import Right, may
 from dashboard.connections import database, submitter
 from dashboard.notices import explained
 from infra.admission import MEDIA_TYPES, BadPicture
@@ -31,6 +32,8 @@ class Refused:
 
 def page() -> None:
     """The limits, the files, and what becomes of them."""
+    if not may(Right.SUBMIT, "hand pictures in"):
+        return
     st.caption(_limits())
     files = st.file_uploader(
         "Pictures to double",

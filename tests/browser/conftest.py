@@ -18,6 +18,7 @@ from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from tests.browser.pages import LAUNCH_ARGUMENTS, PATIENCE_MS
 from tests.dashboard.seeding import seed
+from tests.fixtures.openid import CLIENT_ID, CLIENT_SECRET, Provider, address_of
 from tests.fixtures.ports import free_ports
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -40,7 +41,7 @@ def browser() -> Iterator[Browser]:
 class RunningDashboard:
     """``python -m dashboard`` in a process of its own, with every other part away."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         self.port, away = free_ports(2)
         self.address = f"http://127.0.0.1:{self.port}"
@@ -50,8 +51,10 @@ class RunningDashboard:
             "DATABASE_URL": "",
             "BLOB_STORE": "",
             "DASHBOARD_PORT": str(self.port),
+            "DASHBOARD_URL": self.address,
             "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{away}",
             "MODEL_SERVER": f"127.0.0.1:{away}",
+            **settings,
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -87,13 +90,28 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashb
     yield from _running(tmp_path_factory.mktemp("seeded"), rows=True)
 
 
-def _running(home: Path, *, rows: bool) -> Iterator[RunningDashboard]:
+@pytest.fixture
+def guarded_dashboard(openid: Provider, tmp_path: Path) -> Iterator[RunningDashboard]:
+    """A dashboard where visitors may look, and Anna operates."""
+    yield from _running(
+        tmp_path,
+        rows=True,
+        VISITORS="look",
+        OPERATORS=f"{address_of('anna')}, {address_of('unverified')}",
+        OIDC_METADATA_URL=openid.metadata_url,
+        OIDC_CLIENT_ID=CLIENT_ID,
+        OIDC_CLIENT_SECRET=CLIENT_SECRET,
+        COOKIE_SECRET="the cookies of the tests are signed with this",
+    )
+
+
+def _running(home: Path, *, rows: bool, **settings: str) -> Iterator[RunningDashboard]:
     database = Database(f"sqlite:///{home / 'doublet.sqlite'}")
     upgrade(database)
     if rows:
         seed(database, open_blob_store((home / "blobs").as_uri()), datetime.now(UTC), side=300)
     database.close()
-    running = RunningDashboard(home)
+    running = RunningDashboard(home, **settings)
     try:
         running.wait()
         yield running

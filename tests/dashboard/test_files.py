@@ -33,18 +33,20 @@ def blobs(away: Settings) -> BlobStore:
 @pytest.fixture
 def fetch(away: Settings) -> Fetch:
     """Fetches addresses from the dashboard's routes, as a browser would."""
+    return fetching
+
+
+def fetching(address: str) -> httpx.Response:
+    """What the dashboard's routes answer under the present settings."""
     transport = httpx.ASGITransport(app=Starlette(routes=files.ROUTES))
 
-    async def get(address: str) -> httpx.Response:
+    async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
             return await client.get(address)
 
-    def fetch(address: str) -> httpx.Response:
-        # In a thread: Playwright keeps an event loop in ours once a browser test has run.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, get(address)).result()
-
-    return fetch
+    # In a thread: Playwright keeps an event loop in ours once a browser test has run.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, get()).result()
 
 
 def test_a_preview_fits_is_never_enlarged_and_may_be_kept(fetch: Fetch, blobs: BlobStore) -> None:

@@ -18,6 +18,7 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+@pytest.mark.timeout(400)  # sixteen networks in one graph take a minute to build
 def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
     """A start, members from it, the quick network from both, and both exports."""
     save_one_of_each(tmp_path)
@@ -30,14 +31,14 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
     train("settle", "--steps", 2)
     assert "start, step 2 of 3" in output
     assert "start, step 3 of 3" in output
-    train("teacher", "--together", "--steps", 2)
-    assert "member-3, step 2 of 2" in train("member", "--steps", 2)
-    assert "step" not in train("member", "--members", "3", "--steps", 2)
+    assert "teachers, step 2 of 2" in train("teacher", "--together", "--steps", 2)
     with pytest.raises(DoubletError, match=r"teacher-3\.npz was fitted beside others"):
         train("teacher", "--members", "3")
     assert "fast, step 2 of 2" in train("fast", "--steps", 2)
     assert "| runs/fast | compact | 59,852 | 2 |" in run("scoreboard", "--scoreboard", board)
 
+    for teacher in runs.glob("teacher-?.npz"):  # members differ from them only in where they start
+        teacher.rename(runs / teacher.name.replace("teacher", "member"))
     ensemble, fast = tmp_path / "doublet" / "7", tmp_path / "doublet-fast" / "1"
     for what, folder in (("ensemble", ensemble), ("fast", fast)):
         folder.parent.mkdir()
