@@ -1,4 +1,4 @@
-"""The dashboard's frame: its three pages, and what all of them need first."""
+"""The dashboard's frame: its pages, and what all of them need first."""
 
 from pathlib import Path
 
@@ -29,6 +29,12 @@ page = st.navigation(
             title="Pictures",
             icon=":material/photo_library:",
             help="Every picture with its state; one picture before and after, or why not.",
+        ),
+        st.Page(
+            "views/apod.py",
+            title="APOD",
+            icon=":material/calendar_month:",
+            help="What became of every Astronomy Picture of the Day, and the backfill.",
         ),
         st.Page(
             "views/submit.py",

@@ -17,6 +17,7 @@ from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from tests.browser.pages import LAUNCH_ARGUMENTS, PATIENCE_MS
+from tests.dashboard.day_seeding import seed_days
 from tests.dashboard.seeding import seed
 from tests.fixtures.openid import CLIENT_ID, CLIENT_SECRET, Provider, address_of
 from tests.fixtures.ports import free_ports
@@ -109,7 +110,9 @@ def _running(home: Path, *, rows: bool, **settings: str) -> Iterator[RunningDash
     database = Database(f"sqlite:///{home / 'doublet.sqlite'}")
     upgrade(database)
     if rows:
-        seed(database, open_blob_store((home / "blobs").as_uri()), datetime.now(UTC), side=300)
+        now = datetime.now(UTC)
+        seed(database, open_blob_store((home / "blobs").as_uri()), now, side=300)
+        seed_days(database, now)
     database.close()
     running = RunningDashboard(home, **settings)
     try:

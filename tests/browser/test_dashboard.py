@@ -1,4 +1,4 @@
-"""The three pages in a real browser, wide and narrow, light and dark, full and empty."""
+"""The pages in a real browser, wide and narrow, light and dark, full and empty."""
 
 import re
 import signal
@@ -30,7 +30,7 @@ def test_every_page_is_sound(
     with window(browser, dashboard.address, width, scheme) as view:
         view.open("/")
         expect(view.page.get_by_text("Latency by stage")).to_be_visible()
-        for title in ("Pictures", "Submit", "Now"):
+        for title in ("Pictures", "APOD", "Submit", "Now"):
             view.go_to(title)
             assert view.fits(), title
         view.open(f"/pictures?picture={NEWEST}")
@@ -48,6 +48,8 @@ def test_every_page_is_sound_when_nothing_has_come_yet(
         expect(view.page.get_by_text("Nothing was doubled in this window.")).to_be_visible()
         view.go_to("Pictures")
         expect(view.page.get_by_text("No picture has come yet.")).to_be_visible()
+        view.go_to("APOD")
+        expect(view.page.get_by_text("No day was doubled yet.")).to_be_visible()
         view.go_to("Submit")
         view.require_sound()
 
@@ -183,3 +185,15 @@ def test_the_dashboard_ends_quickly_while_somebody_looks(browser: Browser, tmp_p
     with database.reading() as session:
         assert session.get_one(Part, "dashboard").state is PartState.STOPPED
     database.close()
+
+
+def test_the_calendar_is_clicked_through(browser: Browser, dashboard: RunningDashboard) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        view.open("/apod")
+        years = view.page.get_by_label("Days of each year by what became of them")
+        years.locator(".mark-rect path").first.click()
+        sheet = view.page.get_by_label("The days of 1995, coloured by what became of them")
+        sheet.locator(".mark-rect path").first.click()
+        expect(view.page.get_by_text("Nobody asked for this day yet")).to_be_visible()
+        expect(view.page).to_have_url(re.compile("year=1995.*day=1995-06-16"))
+        view.require_sound()
