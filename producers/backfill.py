@@ -135,15 +135,12 @@ class Backfill:
     def progress(self) -> Progress:
         """How far it has come."""
         with self._database.reading() as session:
-            counts = dict(
-                session.execute(
-                    select(ApodDay.state, func.count())
-                    .where(ApodDay.backfill == true())
-                    .group_by(ApodDay.state)
-                )
-                .tuples()
-                .all()
+            counted = session.execute(
+                select(ApodDay.state, func.count())
+                .where(ApodDay.backfill == true())
+                .group_by(ApodDay.state)
             )
+            counts: dict[ApodState, int] = dict(counted.all())
             seconds = _seconds_a_day(session)
             row = session.get(BackfillRow, _ONE)
         spending = self._budget.spending()
@@ -162,15 +159,23 @@ class Backfill:
         )
 
     def _seconds_left(self, waiting: int, seconds_a_day: float | None) -> float | None:
+        if not waiting:
+            return 0.0
         if seconds_a_day is None:
-            return None if waiting else 0.0
+            return None
         pace = self._budget.pace().total_seconds()
         return waiting * max(seconds_a_day, pace) + self._budget.wait().total_seconds()
 
     def _begin(self, first: date, last: date, days: list[date]) -> int:
         now = self._clock()
         newest = newest_day(now)
-        fresh = {"state": ApodState.WAITING, "tries": 0, "next_try_at": now, "updated_at": now}
+        fresh = {
+            "state": ApodState.WAITING,
+            "tries": 0,
+            "faults": 0,
+            "next_try_at": now,
+            "updated_at": now,
+        }
         with self._database.transaction() as session:
             within = ApodDay.day.between(first, last)
             known = set(session.scalars(select(ApodDay.day).where(within)))

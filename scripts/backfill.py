@@ -38,7 +38,7 @@ LIMIT = 200_000
 """Requests an hour that the recorded server takes; the backfill slows down to what is left."""
 FAULT_EVERY = 100
 """One day in so many fails before it answers: 500, 503 that is not JSON, 429, in turn."""
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
