@@ -82,7 +82,7 @@ def set_up(folder: Path, home: Path) -> Iterator[Scene]:
     """A recorded server, a broker with its topics, and a database."""
     web, broker = free_ports(2)
     serve = [sys.executable, "-m", "tests.fixtures.recorded_apod", str(folder)]
-    manners = ["--limit", f"{LIMIT}", "--fault-every", f"{FAULT_EVERY}"]
+    manners = ["--limit", f"{LIMIT}", "--fault-every", f"{FAULT_EVERY}", "--retry-after", "2"]
     keep = [sys.executable, "-m", "infra.broker.embedded", "--data", str(home / "kafka")]
     with (
         process([*serve, "--port", f"{web}", *manners]) as server,

@@ -105,7 +105,7 @@ def test_a_picture_is_stored_and_sent_with_its_credit(
         ({"media_type": "video"}, "the day is video, see http"),
         ({"media_type": "iframe"}, "the day is iframe, see http"),
         ({"media_type": "other"}, "of another kind"),
-        ({"hdurl": None}, "names no picture"),
+        ({"hdurl": None}, "the service names none"),
         ({"hdurl": "https://www.youtube.com/embed/x"}, "youtube.com is not one of NASA's hosts"),
     ],
 )
@@ -260,7 +260,7 @@ def test_a_week_without_a_picture_leaves_the_day_skipped(
     apod_server.v2(TODAY, v2_entry(apod_server, TODAY, media_type="video"))
     verdict = _publish(publishing("previous-image"), ledger)
     assert verdict.state is ApodState.SKIPPED
-    assert "nor was there a picture" in str(verdict.reason)
+    assert "nor was there one" in str(verdict.reason)
     assert len(apod_server.requests) == 1 + 7
 
 
