@@ -48,8 +48,9 @@ class Progress:
     waiting: int
     paused_at: datetime | None
     trouble: str | None
-    """What is away, and tried again from ``rests_until`` on."""
+    """What was away at the last try."""
     rests_until: datetime | None
+    """When it is tried again, if not already."""
     requests_used: int
     """Ever, by the daily run as well."""
     requests_left: int | None
@@ -134,6 +135,7 @@ class Backfill:
 
     def progress(self) -> Progress:
         """How far it has come."""
+        now = self._clock()
         with self._database.reading() as session:
             counted = session.execute(
                 select(ApodDay.state, func.count())
@@ -152,7 +154,7 @@ class Backfill:
             waiting=waiting,
             paused_at=row.paused_at if row else None,
             trouble=row.trouble if row else None,
-            rests_until=row.rests_until if row else None,
+            rests_until=row.rests_until if row and _is_ahead(row.rests_until, now) else None,
             requests_used=spending.used,
             requests_left=spending.remaining,
             seconds_left=self._seconds_left(waiting, seconds),
@@ -213,6 +215,10 @@ def _seconds_a_day(session: Session) -> float | None:
     ).all()
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(ended)]
     return median(gaps) if gaps else None
+
+
+def _is_ahead(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now
 
 
 def _rest(failures: int) -> timedelta:
