@@ -48,8 +48,9 @@ class Progress:
     waiting: int
     paused_at: datetime | None
     trouble: str | None
-    """What is away, and tried again from ``rests_until`` on."""
+    """What was away at the last try."""
     rests_until: datetime | None
+    """When it is tried again, if not already."""
     requests_used: int
     """Ever, by the daily run as well."""
     requests_left: int | None
@@ -134,16 +135,14 @@ class Backfill:
 
     def progress(self) -> Progress:
         """How far it has come."""
+        now = self._clock()
         with self._database.reading() as session:
-            counts = dict(
-                session.execute(
-                    select(ApodDay.state, func.count())
-                    .where(ApodDay.backfill == true())
-                    .group_by(ApodDay.state)
-                )
-                .tuples()
-                .all()
+            counted = session.execute(
+                select(ApodDay.state, func.count())
+                .where(ApodDay.backfill == true())
+                .group_by(ApodDay.state)
             )
+            counts: dict[ApodState, int] = dict(counted.all())
             seconds = _seconds_a_day(session)
             row = session.get(BackfillRow, _ONE)
         spending = self._budget.spending()
@@ -155,22 +154,30 @@ class Backfill:
             waiting=waiting,
             paused_at=row.paused_at if row else None,
             trouble=row.trouble if row else None,
-            rests_until=row.rests_until if row else None,
+            rests_until=row.rests_until if row and _is_ahead(row.rests_until, now) else None,
             requests_used=spending.used,
             requests_left=spending.remaining,
             seconds_left=self._seconds_left(waiting, seconds),
         )
 
     def _seconds_left(self, waiting: int, seconds_a_day: float | None) -> float | None:
+        if not waiting:
+            return 0.0
         if seconds_a_day is None:
-            return None if waiting else 0.0
+            return None
         pace = self._budget.pace().total_seconds()
         return waiting * max(seconds_a_day, pace) + self._budget.wait().total_seconds()
 
     def _begin(self, first: date, last: date, days: list[date]) -> int:
         now = self._clock()
         newest = newest_day(now)
-        fresh = {"state": ApodState.WAITING, "tries": 0, "next_try_at": now, "updated_at": now}
+        fresh = {
+            "state": ApodState.WAITING,
+            "tries": 0,
+            "faults": 0,
+            "next_try_at": now,
+            "updated_at": now,
+        }
         with self._database.transaction() as session:
             within = ApodDay.day.between(first, last)
             known = set(session.scalars(select(ApodDay.day).where(within)))
@@ -208,6 +215,10 @@ def _seconds_a_day(session: Session) -> float | None:
     ).all()
     gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(ended)]
     return median(gaps) if gaps else None
+
+
+def _is_ahead(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now
 
 
 def _rest(failures: int) -> timedelta:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from infra.database.engine import Database
@@ -49,7 +49,9 @@ def fill(first: date, last: date, settings: Settings) -> bool:
             try:
                 _work(backfiller, backfill)
             except KeyboardInterrupt:
-                typer.echo("Interrupted; the same command goes on, and so does the scheduler.")
+                typer.echo(
+                    "Interrupted; the same command goes on, and so does a scheduler that runs."
+                )
                 raise typer.Exit(130) from None
         progress = backfill.progress()
     typer.echo(in_words(progress))
@@ -79,7 +81,10 @@ def in_words(progress: Progress) -> str:
         f"{progress.skipped:,} without a picture, {progress.failed:,} given up"
     )
     left = "" if progress.requests_left is None else f" ({progress.requests_left:,} left)"
-    return f"{counts}; {progress.requests_used:,} requests{left}; {_outlook(progress)}"
+    requests = (
+        "1 request" if progress.requests_used == 1 else f"{progress.requests_used:,} requests"
+    )
+    return f"{counts}; {requests}{left}; {_outlook(progress)}"
 
 
 def _outlook(progress: Progress) -> str:
@@ -87,8 +92,10 @@ def _outlook(progress: Progress) -> str:
         return "done"
     if progress.paused_at is not None:
         return f"paused since {progress.paused_at:%Y-%m-%d %H:%M} UTC: `doublet apod resume`"
-    if progress.trouble is not None and progress.rests_until is not None:
-        return f"resting until {progress.rests_until:%H:%M:%S} UTC: {progress.trouble}"
+    if progress.trouble is not None:
+        until = progress.rests_until
+        rests = "trying again" if until is None else f"resting until {until:%H:%M:%S} UTC"
+        return f"{rests}: {progress.trouble}"
     if progress.seconds_left is None:
         return "just begun"
     return f"about {timedelta(seconds=round(progress.seconds_left))} left"
@@ -102,12 +109,7 @@ def _opened(settings: Settings) -> Iterator[Backfill]:
 
 def _work(backfiller: Backfiller, backfill: Backfill) -> None:
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
+    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}", markup=False))
     looks = console.is_terminal
     with ProgressBar(*columns, console=console, transient=True, disable=not looks) as bar:
         task = bar.add_task("")

@@ -64,7 +64,7 @@ def _in_words(row: ApodDay, *, sent_before: bool) -> str:
         case ApodState.SKIPPED:
             return f"skipped: {row.title or 'no entry'}: {row.reason}"
         case ApodState.FAILED:
-            return f"given up after {row.tries} tries: {row.reason}"
+            return f"given up after {row.faults} wrong answers: {row.reason}"
         case ApodState.ASKING:
             return "is being asked for by the scheduler at this moment"
         case ApodState.WAITING:

@@ -43,8 +43,9 @@ class Patience:
     lease: timedelta = timedelta(minutes=5)
     """How long one process may be at it before another one takes the day over: longer than one
     request, one download and one send together may take."""
-    tries: int = 10
-    """After which a day that the service has had time for is given up: some three hours."""
+    faults: int = 10
+    """Wrong answers after which a day that the service has had time for is given up: at the
+    earliest after some four hours."""
 
     def after(self, tries: int) -> timedelta:
         """The wait after that many tries: twice as long each time, up to the longest."""
@@ -84,7 +85,9 @@ class Verdict:
     absent: bool = False
     """The service works, and had no entry."""
     away: bool = False
-    """Something that every other day needs as well did not work."""
+    """Something did not work that every other day may need as well."""
+    fault: bool = False
+    """The service answered, and the answer was wrong."""
     picture_url: str | None = None
     """Where what was sent was fetched from."""
     stand_in: StandIn | None = None
@@ -127,12 +130,13 @@ class Ledger:
             return list(session.scalars(due))
 
     def next_of_backfill(self) -> date | None:
-        """The newest day of the backfill whose next try has come."""
+        """The newest day of the backfill that is due; what was tried before comes after it."""
         with self._database.reading() as session:
             return session.scalar(
-                select(func.max(ApodDay.day)).where(
-                    _is_due(self._clock()), ApodDay.backfill == true()
-                )
+                select(ApodDay.day)
+                .where(_is_due(self._clock()), ApodDay.backfill == true())
+                .order_by(ApodDay.tries, ApodDay.day.desc())
+                .limit(1)
             )
 
     def backfill_goes_on_at(self) -> datetime | None:
@@ -200,12 +204,14 @@ class Ledger:
             row = session.scalar(select(ApodDay).where(_is_held(claim)).with_for_update())
             if row is None:
                 return False
-            gives_up = self._gives_up(claim, verdict, now)
-            row.state = ApodState.FAILED if gives_up else verdict.state
+            row.faults += verdict.fault
+            row.state = self._state(row, verdict, now)
             row.reason = verdict.reason
             row.stand_in = verdict.stand_in
             row.updated_at = now
-            row.next_try_at = self._next_try(claim, verdict, now)
+            row.next_try_at = None
+            if row.state is ApodState.WAITING:
+                row.next_try_at = now + self._wait(claim, verdict)
             if verdict.entry is not None:
                 row.present_at = row.present_at or now
                 _describe(row, verdict.entry, verdict.picture_url)
@@ -231,15 +237,14 @@ class Ledger:
                 .limit(1)
             )
 
-    def _gives_up(self, claim: Claim, verdict: Verdict, now: datetime) -> bool:
-        is_old = newest_day(now) - claim.day >= STILL_EXPECTED
-        is_waiting = verdict.state is ApodState.WAITING
-        return is_waiting and is_old and claim.turn >= self._patience.tries
+    def _state(self, row: ApodDay, verdict: Verdict, now: datetime) -> ApodState:
+        is_old = newest_day(now) - row.day >= STILL_EXPECTED
+        if verdict.fault and is_old and row.faults >= self._patience.faults:
+            return ApodState.FAILED
+        return verdict.state
 
-    def _next_try(self, claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
-        if verdict.state is not ApodState.WAITING:
-            return None
-        return now + max(self._patience.after(claim.turn), verdict.retry_after or timedelta(0))
+    def _wait(self, claim: Claim, verdict: Verdict) -> timedelta:
+        return max(self._patience.after(claim.turn), verdict.retry_after or timedelta(0))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -94,7 +94,14 @@ class Publisher:
         except TakenOver as error:
             return Verdict(ApodState.WAITING, str(error), entry)
         except ApodUnavailable as error:
-            return Verdict(ApodState.WAITING, str(error), entry, error.retry_after, away=True)
+            return Verdict(
+                ApodState.WAITING,
+                str(error),
+                entry,
+                error.retry_after,
+                away=True,
+                fault=error.fault,
+            )
         except Unavailable as error:
             return Verdict(ApodState.WAITING, str(error), entry, away=True)
         return Verdict(

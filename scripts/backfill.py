@@ -38,7 +38,7 @@ LIMIT = 200_000
 """Requests an hour that the recorded server takes; the backfill slows down to what is left."""
 FAULT_EVERY = 100
 """One day in so many fails before it answers: 500, 503 that is not JSON, 429, in turn."""
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def set_up(folder: Path, home: Path) -> Iterator[Scene]:
     """A recorded server, a broker with its topics, and a database."""
     web, broker = free_ports(2)
     serve = [sys.executable, "-m", "tests.fixtures.recorded_apod", str(folder)]
-    manners = ["--limit", f"{LIMIT}", "--fault-every", f"{FAULT_EVERY}"]
+    manners = ["--limit", f"{LIMIT}", "--fault-every", f"{FAULT_EVERY}", "--retry-after", "2"]
     keep = [sys.executable, "-m", "infra.broker.embedded", "--data", str(home / "kafka")]
     with (
         process([*serve, "--port", f"{web}", *manners]) as server,

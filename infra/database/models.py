@@ -85,7 +85,7 @@ class ApodState(StrEnum):
 
     ``asking`` means that one process is at it now, until ``next_try_at`` at most. ``published``
     means that the day's event is on Kafka; what became of the picture is in ``images``.
-    ``skipped`` is a day without a picture; ``failed`` one that was given up after many tries.
+    ``skipped`` is a day without a picture; ``failed`` one that was given up after many faults.
     """
 
     WAITING = "waiting"
@@ -330,6 +330,9 @@ class ApodDay(Base):
     event_id: Mapped[str | None] = mapped_column(String(200))
     """(source, event_id) names the row of ``images``, which appears once Kafka delivers it."""
     tries: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often the service answered with something that is neither an entry nor that it has
+    none; that it could not be asked is not the day's fault."""
     next_try_at: Mapped[datetime | None]
     sending: Mapped[str | None] = mapped_column(Text)
     """Topic and ends of its partitions before a send whose outcome is not known, as JSON: whoever

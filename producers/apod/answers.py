@@ -51,9 +51,12 @@ def entry_fields(
         raise ApodUnavailable(
             f"the APOD service answers {answer.status} ({_said(fields, answer)})",
             retry_after(answer, clock),
+            fault=True,
         )
     if not fields:
-        raise ApodUnavailable(f"the APOD service answers with {_kind(answer)} instead of an entry")
+        raise ApodUnavailable(
+            f"the APOD service answers with {_kind(answer)} instead of an entry", fault=True
+        )
     _require_the_day(fields, day)
     return fields
 
@@ -83,14 +86,16 @@ def _require_the_day(fields: Fields, day: date) -> None:
     if title.lower() == _PLACEHOLDER_TITLE or any(_THEME_FOLDER in path for path in addresses):
         raise ApodUnavailable(
             "the APOD service answers with a placeholder instead of the day's picture; "
-            "APOD_API=v2 is the service that works"
+            "APOD_API=v2 is the service that works",
+            fault=True,
         )
     if fields.get("date") != day.isoformat():
         raise ApodUnavailable(
-            f"the APOD service was asked for {day} and answers for {str(fields.get('date'))[:40]}"
+            f"the APOD service was asked for {day} and answers for {str(fields.get('date'))[:40]}",
+            fault=True,
         )
     if not title:
-        raise ApodUnavailable(f"the APOD service's entry for {day} has no title")
+        raise ApodUnavailable(f"the APOD service's entry for {day} has no title", fault=True)
 
 
 def _json_object(answer: Answer) -> Fields:

@@ -15,10 +15,14 @@ class ApodMissing(DoubletError):
 class ApodUnavailable(Unavailable):
     """The service is away, refuses us, or answers with something that is not the day's entry."""
 
-    def __init__(self, detail: str, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, detail: str, retry_after: timedelta | None = None, *, fault: bool = False
+    ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
         """How long the service itself asked us to wait, where it did."""
+        self.fault = fault
+        """It answered, and the answer was wrong: it may be so for this day alone."""
 
 
 class MediaType(StrEnum):

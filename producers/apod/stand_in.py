@@ -40,26 +40,28 @@ def choose(entry: ApodEntry, on_video: OnVideo, source: ApodSource) -> Choice:
     """
     if entry.picture_urls:
         return Choice(entry)
-    why = _why(entry)
+    what = _what(entry)
     if entry.media_type is MediaType.IMAGE or on_video == "skip":
-        raise NoPicture(why)
+        raise NoPicture(f"no picture: {what}")
     if on_video == "poster":
         if entry.poster_url is None:
-            raise NoPicture(f"{why}; the service shows no poster of it")
+            raise NoPicture(f"no picture: {what}; the service shows no poster of it")
         poster = replace(entry, picture_urls=(entry.poster_url,))
-        return Choice(poster, StandIn.POSTER, f"{why}; this is its poster")
+        return Choice(poster, StandIn.POSTER, f"{what}; this is its poster")
     previous = _previous(entry.day, source)
     if previous is None:
-        raise NoPicture(f"{why}; nor was there a picture in the {_LOOK_BACK_DAYS} days before")
-    remark = f"{why}; this is the picture of {previous.day}, see {previous.permalink}"
+        raise NoPicture(
+            f"no picture: {what}; nor was there one in the {_LOOK_BACK_DAYS} days before"
+        )
+    remark = f"{what}; this is the picture of {previous.day}, see {previous.permalink}"
     return Choice(previous, StandIn.PREVIOUS_IMAGE, remark)
 
 
-def _why(entry: ApodEntry) -> str:
+def _what(entry: ApodEntry) -> str:
     if entry.media_type is MediaType.IMAGE:
-        return f"the service names no picture, see {entry.permalink}"
+        return f"the service names none, see {entry.permalink}"
     kind = "of another kind" if entry.media_type is MediaType.OTHER else entry.media_type
-    return f"no picture: the day is {kind}, see {entry.permalink}"
+    return f"the day is {kind}, see {entry.permalink}"
 
 
 def _previous(day: date, source: ApodSource) -> ApodEntry | None:

@@ -150,7 +150,7 @@ class Web:
                 raise ApodMissing(f"there is no picture at {address}: {response.status_code}")
             if response.status_code not in (httpx.codes.OK, _PARTIAL):
                 raise ApodUnavailable(
-                    f"{address.host} answers {response.status_code} for {address}"
+                    f"{address.host} answers {response.status_code} for {address}", fault=True
                 )
             part.begin(response)
             for piece in _pieces_until(response, deadline, self._policy.download_seconds):

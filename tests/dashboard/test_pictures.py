@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.words import pixels
 from infra.database.engine import Database
-from infra.database.models import Image, ImageState
+from infra.database.models import Image, ImageState, Lane
 from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.seeding import Seed
@@ -84,6 +84,19 @@ def test_a_done_picture_is_compared_measured_and_credited(
     urls = [link.proto.url for link in page.link_button]
     assert urls[0].endswith("/results/1")
     assert urls[1].endswith(f"/originals/{image.id}")
+
+
+@pytest.mark.parametrize(("lane", "private"), [(Lane.APOD, True), (Lane.UPLOAD, False)])
+def test_a_day_that_somebody_has_the_copyright_of_is_marked_private(
+    seeded: Seed, sqlite: Database, open_page: OpenPage, lane: Lane, private: bool
+) -> None:
+    with sqlite.transaction() as session:
+        image = session.get_one(Image, seeded.pictures[ImageState.DONE])
+        image.lane, image.copyright = lane, "Vera Example"
+        image.remark = "the day is video; this is its poster"
+    page = open_page("pictures", picture=str(image.id))
+    assert any(" private" in element.value for element in page.markdown) is private
+    assert page.info[0].value == "the day is video; this is its poster"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from infra.errors import DoubletError
 from infra.eventlog.clients import EventLogUnavailable
 from infra.settings import Settings
 from producers.apod.days import newest_day
+from producers.backfiller import open_backfill
 from producers.commands import commands
 from producers.following import FollowTimeout
 from tests.fixtures.apod_servers import ApodServer, Recorded, v2_entry
@@ -181,6 +182,65 @@ def test_fetch_leaves_a_day_waiting_where_nasa_is_away(
     assert (told["state"], told["title"]) == ("waiting", None)
 
 
+@pytest.fixture
+def past(apod_server: ApodServer) -> list[date]:
+    """Three days of a leap year: a picture, a video, a picture."""
+    first, second, third = date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1)
+    apod_server.v2(first, v2_entry(apod_server, first))
+    apod_server.put(f"/dynamicimage/{first}.png", Recorded(picture()))
+    apod_server.v2(second, v2_entry(apod_server, second, media_type="video"))
+    apod_server.v2(third, v2_entry(apod_server, third))
+    apod_server.put(f"/dynamicimage/{third}.png", Recorded(picture()))
+    return [first, second, third]
+
+
+def test_a_backfill_tells_what_it_found_and_goes_on_where_it_stood(
+    call: Call, running: Settings, past: list[date], apod_server: ApodServer
+) -> None:
+    result = call("apod", "backfill", "--from", past[0], "--to", past[1])
+    assert result.exit_code == 0
+    first, *_, last = result.stdout.splitlines()
+    assert first == "2 days from 2024-02-28 to 2024-02-29: 2 to ask for, 0 known before."
+    assert "2 of 2 days: 1 sent, 1 without a picture, 0 given up; 2 requests; done" in last
+    again = call("apod", "backfill", "--from", past[0], "--to", past[2])
+    assert "3 days from 2024-02-28 to 2024-03-01: 1 to ask for, 2 known before." in again.stdout
+    assert "3 of 3 days: 2 sent" in again.stdout
+
+
+def test_a_backfill_is_paused_and_resumed_by_command(
+    call: Call, sqlite: Database, configure: Configure
+) -> None:
+    settings = configure()
+    assert "No backfill was asked for" in call("apod", "pause").stdout
+    open_backfill(settings, sqlite).ask_for(date(2024, 2, 28), date(2024, 3, 1))
+    assert "0 of 3 days" in call("apod", "status").stdout
+    assert "; paused since 20" in call("apod", "status").stdout
+    (told,) = _objects(call("apod", "status", "--json"))
+    assert told["backfill"]["paused_at"] is not None
+    assert "; just begun" in call("apod", "resume").stdout
+
+
+def test_the_status_says_what_every_day_was_and_why(
+    call: Call, running: Settings, past: list[date]
+) -> None:
+    assert "No backfill was asked for" in call("apod", "status").stdout
+    for day in past:
+        call("apod", "fetch", day)
+    lines = call("apod", "status").stdout.splitlines()
+    assert lines[0].startswith("2024-03-01  published  A Made-up Sky of March")
+    assert "2024-02-29  skipped    A Made-up Sky of February: no picture: the day is" in lines[1]
+    (told,) = _objects(call("apod", "status", "--json"))
+    assert told["days"][1]["permalink"].startswith("http")
+    assert told["days"][1]["media_type"] == "video"
+
+
+def test_a_stretch_the_wrong_way_round_is_one_line(call: Call, configure: Configure) -> None:
+    configure()
+    assert "--from 2024-03-01 comes after --to 2024-02-28" in _trouble(
+        call("apod", "backfill", "--from", "2024-03-01", "--to", "2024-02-28")
+    )
+
+
 @pytest.mark.parametrize("day", ["2999-01-01", "1995-06-15", "1995-06-18", "someday"])
 def test_days_that_cannot_be_are_one_line(call: Call, configure: Configure, day: str) -> None:
     configure()
@@ -231,7 +291,7 @@ def test_there_is_one_first_picture(call: Call, sqlite: Database, configure: Con
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
 
 
-@pytest.mark.parametrize("command", [["submit"], ["apod"], ["apod", "fetch"]])
+@pytest.mark.parametrize("command", [["submit"], ["apod"], ["apod", "fetch"], ["apod", "backfill"]])
 def test_help_explains_and_shows(call: Call, command: list[str]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0

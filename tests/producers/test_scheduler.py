@@ -25,6 +25,7 @@ from infra.eventlog.clients import EventLogUnavailable
 from infra.eventlog.offsets import intake_offsets
 from infra.eventlog.topics import APOD
 from infra.settings import Settings
+from producers.backfiller import open_backfill
 from producers.lag import LagSampler
 from producers.outages import Outages
 from producers.scheduler import JOBS_TABLE, Scheduler, ask_due_days, daily_run
@@ -118,6 +119,38 @@ def test_days_of_a_downtime_are_asked_for_once(
         "261124",
         "261123",
     ]
+
+
+def test_the_scheduler_works_the_backfill_off_and_the_daily_run_leaves_it_alone(
+    running: Settings, sqlite: Database, apod_server: ApodServer
+) -> None:
+    long_ago = [date(2024, 2, 28), date(2024, 2, 29)]
+    for day in long_ago:
+        apod_server.v2(day, v2_entry(apod_server, day))
+        apod_server.put(f"/dynamicimage/{day}.png", Recorded(picture()))
+    open_backfill(running, sqlite).ask_for(*long_ago)
+    ask_due_days(running, sqlite)
+    assert {_states(sqlite)[day] for day in long_ago} == {ApodState.WAITING}
+    scheduler = Scheduler(running)
+    scheduler.start()
+    try:
+        _eventually(lambda: {_states(sqlite)[day] for day in long_ago} == {ApodState.PUBLISHED})
+    finally:
+        scheduler.stop()
+
+
+def test_a_paused_backfill_does_not_hold_the_day_back(
+    running: Settings, sqlite: Database, apod_server: ApodServer, clock: SettableClock
+) -> None:
+    backfill = open_backfill(running, sqlite, clock)
+    backfill.ask_for(date(2024, 2, 28), TODAY)
+    backfill.pause()
+    apod_server.v2(TODAY, v2_entry(apod_server, TODAY))
+    apod_server.put(f"/dynamicimage/{TODAY}.png", Recorded(picture()))
+    before = _apod_events(running)
+    ask_due_days(running, sqlite, clock)
+    assert _states(sqlite)[TODAY] is ApodState.PUBLISHED
+    assert _apod_events(running) == before + 1
 
 
 def test_the_stored_job_does_its_work_by_itself(quiet: Settings, sqlite: Database) -> None:

@@ -15,6 +15,7 @@ def upgrade() -> None:
     for column in (
         sa.Column("backfill", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("stand_in", sa.String(16), nullable=True),
+        sa.Column("faults", BIG, nullable=False, server_default="0"),
         sa.Column("sending", sa.Text(), nullable=True),
         sa.Column("absent_at", MOMENT, nullable=True),
         sa.Column("present_at", MOMENT, nullable=True),
