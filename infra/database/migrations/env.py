@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from infra.database import doors  # noqa: F401  (its tables as well)
 from infra.database.models import Base
 
 context.configure(
