@@ -17,10 +17,21 @@ commands.add_typer(apod, name="apod")
 
 @commands.command()
 def submit(
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", help="Pictures to double.", show_default=False),
+    named: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PICTURE...",
+            help="Files, folders, globs, https addresses, or - for standard input.",
+            show_default=False,
+        ),
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the doubled pictures into this folder."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Double what was doubled before once more.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option(help="Wait until every picture has ended, and say where it is.")
     ] = True,
@@ -32,29 +43,50 @@ def submit(
         bool, typer.Option("--json", help="Write one JSON object a picture, one a line.")
     ] = False,
 ) -> None:
-    """Double pictures: hand files in and follow them to the end.
+    """Double pictures: hand them in and follow them to the end.
 
     JPEG, PNG, GIF, WEBP, TIFF, BMP and AVIF are taken, by content and not by
-    name. A file that is no picture, or larger than the settings allow, gets its
-    line and keeps none of the others back. The same bytes are not doubled twice:
-    handing them in again says when they were.
+    name. What is no picture, or larger than the settings allow, gets its line
+    and keeps none of the others back. The same bytes are not doubled twice:
+    handing them in again says when they were, unless --again is given.
 
-    The exit code is 0 only if all were doubled (with --no-wait: if all were
-    sent). Interrupting the wait is safe: what was sent goes on.
+    A folder stands for every file in it and below it that is not hidden. An
+    address is fetched from here: by https, from a public host, within the
+    limits on size and time.
+
+    With --out, the results are written there as NAME-doubled.png; nothing that
+    lies there already is written over.
+
+    The exit code is 0 only if all were doubled, and written where --out wants
+    that (with --no-wait: if all were sent). Interrupting the wait is safe: what
+    was sent goes on.
 
     \b
     Examples:
-      doublet submit moon.jpg
-      doublet submit --no-wait *.png
+      doublet submit moon.jpg --out doubled
+      doublet submit --no-wait holiday 'scans/**/*.tif'
+      doublet submit https://example.org/galaxy.png
+      curl -s https://example.org/galaxy.png | doublet submit -
       doublet submit --json moon.jpg | jq -r .doubled.sha256
     """
     from infra.settings import settings
-    from producers.batches import submit_files
+    from producers.batches import submit_all
+    from producers.inputs import find_inputs
     from producers.reporting import JsonLines, Lines
 
+    if out and not wait:
+        raise typer.BadParameter("--out waits for the results; --no-wait does not")
     current = settings()
     report = (JsonLines if as_json else Lines)(f"http://127.0.0.1:{current.dashboard_port}")
-    if not submit_files(files, current, report, wait=wait, timeout_seconds=timeout):
+    if not submit_all(
+        find_inputs(named, current),
+        current,
+        report,
+        wait=wait,
+        timeout_seconds=timeout,
+        again=again,
+        out=out,
+    ):
         raise typer.Exit(1)
 
 

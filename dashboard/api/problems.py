@@ -1,0 +1,105 @@
+"""What goes wrong, as problem documents (RFC 9457)."""
+
+import logging
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from infra.admission import BadPicture
+from infra.errors import Unavailable
+from infra.events.reasons import Reason
+from producers.api_pictures import QuotaUsedUp
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+RETRY_SECONDS = 5
+"""What a part that is away usually takes to come back, when it was restarted."""
+
+_STATUS = {
+    Reason.TOO_MANY_BYTES: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Reason.TOO_MANY_PIXELS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Reason.SIDE_TOO_LONG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Reason.UNSUPPORTED_FORMAT: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+"""Of pictures that are not taken; 422 for all other reasons."""
+
+
+class Problem(Exception):
+    """An answer that is a problem document."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.more = more
+
+
+def answer(problem: Problem) -> JSONResponse:
+    """The document as a response."""
+    document = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+        **problem.more,
+    }
+    return JSONResponse(document, problem.status, problem.headers, MEDIA_TYPE)
+
+
+def _problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return answer(error)
+
+
+def _bad_picture(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadPicture)
+    status = _STATUS.get(error.reason, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return answer(Problem(status, str(error), reason=error.reason.value))
+
+
+def _quota(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, QuotaUsedUp)
+    seconds = max(1, math.ceil(error.free_in.total_seconds()))
+    headers = {"retry-after": str(seconds)}
+    return answer(Problem(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers))
+
+
+def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    headers = {"retry-after": str(RETRY_SECONDS)}
+    return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers))
+
+
+def _of_routing(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    return answer(Problem(status, status.description, error.headers))
+
+
+def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s: %r", request.method, request.url.path, error)
+    return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of ours; see the log"))
+
+
+HANDLERS = {
+    Problem: _problem,
+    BadPicture: _bad_picture,
+    QuotaUsedUp: _quota,
+    Unavailable: _unavailable,
+    HTTPException: _of_routing,
+    Exception: _bug,
+}
+"""For Starlette, by what was raised."""
