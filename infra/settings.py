@@ -54,6 +54,16 @@ class Settings(BaseSettings):
         8501, ge=1, le=65_535, description="Port of the dashboard, loopback only."
     )
 
+    # The doors beside Kafka
+    http_anonymous_per_day: int = Field(
+        1000,
+        ge=0,
+        description="Pictures that HTTP takes in 24 hours without a key, in all; 0: keys only.",
+    )
+    watch_folder: Path | None = Field(
+        None, description="Folder whose pictures the local stack hands in; empty: none."
+    )
+
     # The consumer
     consumer_name: str = Field(
         "",

@@ -76,9 +76,7 @@ class ApiKeys:
         since = self._clock() - WINDOW
         with self._database.reading() as session:
             rows = session.execute(
-                select(
-                    ApiKey.name, ApiKey.per_day, recent, ApiKey.created_at, ApiKey.revoked_at
-                )
+                select(ApiKey.name, ApiKey.per_day, recent, ApiKey.created_at, ApiKey.revoked_at)
                 .outerjoin(
                     ApiPicture,
                     (ApiPicture.key_id == ApiKey.id)

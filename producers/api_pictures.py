@@ -54,7 +54,8 @@ class ApiPictures:
         picture_id = secrets.token_urlsafe(_ID_BYTES)
         with self._database.transaction() as session:
             if holder.key_id is not None:
-                # One at a time for each key: two requests must not both be the last one.
+                # One at a time for each key: two requests must not both be the last one. The
+                # quota of those without a key may be passed by as many as come at one moment.
                 session.get_one(ApiKey, holder.key_id, with_for_update=True)
             counted = select(func.count(), func.min(ApiPicture.created_at)).where(
                 _counts(holder, now)

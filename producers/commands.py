@@ -1,9 +1,14 @@
 """The commands of this room: `submit` and `apod`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from producers.api_keys import ApiKeys
 
 # What Kafka's and the database's clients cost to import is paid inside the commands: `--help`
 # answers at once.
@@ -13,6 +18,8 @@ apod = typer.Typer(
     no_args_is_help=True, help="The Astronomy Picture of the Day: what the scheduler does, by hand."
 )
 commands.add_typer(apod, name="apod")
+keys = typer.Typer(no_args_is_help=True, help="Keys for handing pictures in over HTTP.")
+commands.add_typer(keys, name="keys")
 
 
 @commands.command()
@@ -120,6 +127,61 @@ def fetch(
 
     if not fetch_day(read_day(day, utc_now()), settings(), as_json=as_json):
         raise typer.Exit(1)
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    per_day: Annotated[
+        int, typer.Option(min=1, help="Pictures that it may hand in within 24 hours.")
+    ] = 1000,
+) -> None:
+    """Make a key and print it. It is shown this once: only its hash is kept.
+
+    \b
+    Example:
+      curl -H "authorization: Bearer $(doublet keys create telescope)" \\
+        -H 'content-type: image/jpeg' --data-binary @moon.jpg http://127.0.0.1:8501/v1/images
+    """
+    with _keys() as found:
+        typer.echo(found.create(name, per_day))
+
+
+@keys.command("list")
+def list_keys(
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object a key.")] = False,
+) -> None:
+    """List the keys, with what each has handed in within 24 hours."""
+    import json
+    from dataclasses import asdict
+
+    with _keys() as found:
+        for key in found.list():
+            if as_json:
+                typer.echo(json.dumps(asdict(key), default=str))
+                continue
+            ended = f", revoked on {key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else ""
+            typer.echo(f"{key.name}: {key.used} of {key.per_day} pictures in 24 hours{ended}")
+
+
+@keys.command("revoke")
+def revoke_key(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """End a key at once. What it handed in stays."""
+    with _keys() as found:
+        found.revoke(name)
+    typer.echo(f"{name}: revoked")
+
+
+@contextmanager
+def _keys() -> "Iterator[ApiKeys]":
+    from contextlib import closing
+
+    from infra.database.engine import Database
+    from infra.settings import settings
+    from producers.api_keys import ApiKeys
+
+    with closing(Database(settings().database)) as database:
+        yield ApiKeys(database)
 
 
 @commands.command("first-picture", hidden=True)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from infra.admission import BadPicture
+from infra.blobs import BlobMissing
 from infra.errors import Unavailable
 from infra.events.reasons import Reason
 from producers.api_pictures import QuotaUsedUp
@@ -48,7 +49,7 @@ class Problem(Exception):
         self.more = more
 
 
-def answer(problem: Problem) -> JSONResponse:
+def answer(request: Request, problem: Problem) -> JSONResponse:
     """The document as a response."""
     document = {
         "type": "about:blank",
@@ -57,47 +58,56 @@ def answer(problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         **problem.more,
     }
-    return JSONResponse(document, problem.status, problem.headers, MEDIA_TYPE)
+    # What is left of a picture that was refused is not read: it may have no end.
+    closing = {"connection": "close"} if request.method == "POST" else {}
+    return JSONResponse(document, problem.status, problem.headers | closing, MEDIA_TYPE)
 
 
-def _problem(_: Request, error: Exception) -> JSONResponse:
+def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return answer(error)
+    return answer(request, error)
 
 
-def _bad_picture(_: Request, error: Exception) -> JSONResponse:
+def _bad_picture(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BadPicture)
     status = _STATUS.get(error.reason, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return answer(Problem(status, str(error), reason=error.reason.value))
+    return answer(request, Problem(status, str(error), reason=error.reason.value))
 
 
-def _quota(_: Request, error: Exception) -> JSONResponse:
+def _quota(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QuotaUsedUp)
     seconds = max(1, math.ceil(error.free_in.total_seconds()))
     headers = {"retry-after": str(seconds)}
-    return answer(Problem(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers))
+    return answer(request, Problem(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers))
 
 
-def _unavailable(_: Request, error: Exception) -> JSONResponse:
+def _unavailable(request: Request, error: Exception) -> JSONResponse:
     headers = {"retry-after": str(RETRY_SECONDS)}
-    return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers))
+    return answer(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers))
 
 
-def _of_routing(_: Request, error: Exception) -> JSONResponse:
+def _missing(request: Request, error: Exception) -> JSONResponse:
+    return answer(request, Problem(HTTPStatus.NOT_FOUND, str(error)))
+
+
+def _of_routing(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    return answer(Problem(status, status.description, error.headers))
+    return answer(request, Problem(status, status.description, error.headers))
 
 
 def _bug(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s: %r", request.method, request.url.path, error)
-    return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of ours; see the log"))
+    return answer(
+        request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of ours; see the log")
+    )
 
 
 HANDLERS = {
     Problem: _problem,
     BadPicture: _bad_picture,
     QuotaUsedUp: _quota,
+    BlobMissing: _missing,
     Unavailable: _unavailable,
     HTTPException: _of_routing,
     Exception: _bug,

@@ -49,9 +49,7 @@ def as_document(picture_id: str, progress: Progress) -> dict[str, Any]:
     }
 
 
-async def as_events(
-    picture_id: str, receipt: Receipt, follower: Follower
-) -> AsyncIterator[str]:
+async def as_events(picture_id: str, receipt: Receipt, follower: Follower) -> AsyncIterator[str]:
     """Every change from now on, until the picture has ended or this server ends.
 
     While the database is away the stream only says that it is still there.
@@ -76,7 +74,7 @@ async def as_events(
 
 
 @contextmanager
-def ending_with_the_server() -> Iterator[None]:
+def streams_ending_with_the_server() -> Iterator[None]:
     """Let streams end when a signal ends the server: it waits for all of its answers."""
     taken = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 

@@ -13,13 +13,14 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.api import problems
 from dashboard.api.bodies import receive
 from dashboard.api.problems import Problem
 from dashboard.api.progress import as_document, as_events
-from dashboard.connections import blob_store, database, submitter
+from dashboard.connections import database, submitter
 from dashboard.files import attached
 from dashboard.queries.pictures import StoredFile
 from infra.admission import Limits
@@ -33,6 +34,7 @@ from producers.submitting import Receipt
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _BOOLEANS = {"true": True, "false": False}
 _BYTES = "application/octet-stream"
+_NOT_KEPT = {"cache-control": "no-store"}
 
 
 async def _hand_in(request: Request) -> Response:
@@ -64,14 +66,14 @@ async def _hand_in(request: Request) -> Response:
 async def _follow(request: Request) -> Response:
     picture_id, receipt = await run_in_threadpool(_receipt, request)
     follower = Follower(database())
-    if "text/event-stream" in request.headers.get("accept", ""):
+    if request.method == "GET" and "text/event-stream" in request.headers.get("accept", ""):
         return StreamingResponse(
             as_events(picture_id, receipt, follower),
             media_type="text/event-stream",
-            headers={"cache-control": "no-store"},
+            headers=_NOT_KEPT,
         )
     [progress] = await run_in_threadpool(follower.look, [receipt])
-    return JSONResponse(as_document(picture_id, progress), headers={"cache-control": "no-store"})
+    return JSONResponse(as_document(picture_id, progress), headers=_NOT_KEPT)
 
 
 def _result(request: Request) -> Response:
@@ -80,7 +82,7 @@ def _result(request: Request) -> Response:
     if progress.doubled is None:
         raise Problem(HTTPStatus.CONFLICT, f"there is no result: {progress}", state=progress.stage)
     name = doubled_name(receipt.name)
-    return attached(StoredFile(name, progress.doubled.sha256, "image/png"), blob_store())
+    return attached(StoredFile(name, progress.doubled.sha256, "image/png"), _NOT_KEPT)
 
 
 def _openapi(request: Request) -> Response:
@@ -139,17 +141,22 @@ def _submit(name: str, path: Path, again: bool) -> Receipt:
     return submitter().submit(name, path, again=again)
 
 
-ROUTES = [
-    Mount(
-        "/v1",
-        Starlette(
+class HttpDoor:
+    """Answers what is below ``/v1``, in front of the pages: those have answers of their own for
+    odd addresses, which are no problem documents."""
+
+    def __init__(self, pages: ASGIApp) -> None:
+        self._pages = pages
+        self._door = Starlette(
             routes=[
-                Route("/images", _hand_in, methods=["POST"]),
-                Route("/images/{id}", _follow, methods=["GET"]),
-                Route("/images/{id}/result", _result, methods=["GET"]),
-                Route("/openapi.json", _openapi, methods=["GET"]),
+                Route("/v1/images", _hand_in, methods=["POST"]),
+                Route("/v1/images/{id}", _follow, methods=["GET"]),
+                Route("/v1/images/{id}/result", _result, methods=["GET"]),
+                Route("/v1/openapi.json", _openapi, methods=["GET"]),
             ],
             exception_handlers=problems.HANDLERS,
-        ),
-    )
-]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inside = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        await (self._door if inside else self._pages)(scope, receive, send)
