@@ -100,6 +100,7 @@ def door(kafka: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         kafka.bootstrap,
         max_picture_bytes=200_000,
         max_picture_side=500,
+        http_anonymous_per_day=100_000,
     )
     stand_in = StandIn(door.settings, door.database)
     stand_in.start()
