@@ -60,8 +60,8 @@ class Settings(BaseSettings):
         ge=0,
         description="Pictures that HTTP takes in 24 hours without a key, in all; 0: keys only.",
     )
-    watch_folder: Path | None = Field(
-        None, description="Folder whose pictures the local stack hands in; empty: none."
+    watch_folder: str = Field(
+        "", description="Folder whose pictures the local stack hands in; empty: none."
     )
 
     # The consumer

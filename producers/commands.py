@@ -97,6 +97,52 @@ def submit(
         raise typer.Exit(1)
 
 
+@commands.command()
+def watch(
+    folder: Annotated[
+        str | None,
+        typer.Argument(metavar="DIR", help="Default: WATCH_FOLDER.", show_default=False),
+    ] = None,
+) -> None:
+    """Hand in every picture that is put into a folder, until Ctrl-C.
+
+    What lies there already is handed in first. A file is taken when it has stood
+    still for two seconds and nobody has it open for writing; hidden names, links
+    and unfinished downloads (.part, .crdownload, .tmp) are left alone. Nothing is
+    moved or changed. A restart sends nothing again; a file that was changed is a
+    new one. What is no picture gets its line and is not tried again.
+
+    With the setting WATCH_FOLDER, `doublet up` runs this by itself.
+
+    \b
+    Example:
+      doublet watch ~/Pictures/telescope
+    """
+    import signal
+    from contextlib import closing
+
+    from infra.database.engine import Database
+    from infra.parts import FOLDER_WATCH, Heartbeat
+    from infra.settings import settings
+    from producers.watched_files import WatchedFiles
+    from producers.watching import Watch
+
+    current = settings()
+    named = folder or current.watch_folder
+    if not named:
+        raise typer.BadParameter("name a folder, or set WATCH_FOLDER")
+    with closing(Database(current.database)) as database:
+        watch = Watch(Path(named), current, WatchedFiles(database), typer.echo)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: watch.stop())
+        heartbeat = Heartbeat(database, FOLDER_WATCH)
+        try:
+            with heartbeat.beating(watch.condition):
+                watch.run()
+        finally:
+            heartbeat.forget()
+
+
 @apod.command()
 def fetch(
     day: Annotated[
