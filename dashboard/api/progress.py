@@ -54,13 +54,11 @@ async def as_events(picture_id: str, receipt: Receipt, follower: Follower) -> As
 
     While the database is away the stream only says that it is still there.
     """
-    told, quiet = None, 0.0
+    told: Progress | None = None
+    quiet = 0.0
     yield "retry: 1000\n\n"
     while not _stopping.is_set():
-        try:
-            [progress] = await run_in_threadpool(follower.look, [receipt])
-        except DatabaseUnavailable:
-            progress = told
+        progress = await run_in_threadpool(_look, follower, receipt)
         if progress is not None and progress != told:
             told, quiet = progress, 0.0
             yield f"event: progress\ndata: {json.dumps(as_document(picture_id, progress))}\n\n"
@@ -71,6 +69,15 @@ async def as_events(picture_id: str, receipt: Receipt, follower: Follower) -> As
             yield ": still here\n\n"
         await asyncio.sleep(POLL_SECONDS)
         quiet += POLL_SECONDS
+
+
+def _look(follower: Follower, receipt: Receipt) -> Progress | None:
+    """None while nobody can tell."""
+    try:
+        [progress] = follower.look([receipt])
+    except DatabaseUnavailable:
+        return None
+    return progress
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,9 +26,9 @@ START_SECONDS = 90
 class Door:
     """A server with its database, its blob store and whatever Kafka it is given."""
 
-    def __init__(self, home: Path, kafka: str, **settings: object) -> None:
+    def __init__(self, home: Path, kafka: str, **settings: Any) -> None:
         [port] = free_ports(1)
-        values = {
+        values: dict[str, Any] = {
             "doublet_home": home,
             "dashboard_port": port,
             "kafka_bootstrap_servers": kafka,
@@ -50,10 +51,12 @@ class Door:
             )
         self._wait()
 
-    def hand_in(self, content: bytes, **more: object) -> httpx.Response:
+    def hand_in(
+        self, content: bytes, headers: dict[str, str] | None = None, **query: str
+    ) -> httpx.Response:
         """Hand a picture in, as somebody without a key unless ``headers`` say otherwise."""
-        headers = {"content-type": "image/png"} | dict(more.pop("headers", {}))  # type: ignore[call-overload]
-        return self.client.post("/v1/images", content=content, headers=headers, params=more)
+        all_headers = {"content-type": "image/png", **(headers or {})}
+        return self.client.post("/v1/images", content=content, headers=all_headers, params=query)
 
     def stop(self) -> None:
         self.client.close()

@@ -3,7 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def test_a_picture_is_handed_in_followed_and_fetched(door: Door) -> None:
 def test_the_same_bytes_are_said_to_be_doubled_and_are_again_when_asked(door: Door) -> None:
     content = new_picture()
     first, second, third = (
-        follow(door, door.hand_in(content, **more).headers["location"])[-1]
-        for more in ({}, {}, {"again": "true"})
+        follow(door, door.hand_in(content, again=again).headers["location"])[-1]
+        for again in ("false", "false", "true")
     )
     assert (first["state"], second["state"], third["state"]) == ("done", "duplicate", "done")
     assert second["says"].startswith("already doubled on ")
@@ -216,9 +217,7 @@ def _rows(door: Door) -> int:
         return session.scalar(select(func.count()).select_from(ApiPicture)) or 0
 
 
-def _until(condition: Any) -> None:
-    import time
-
+def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
