@@ -28,6 +28,10 @@ class NotFetched(DoubletError):
     """An address that a picture could not be had from."""
 
 
+class NothingNamed(DoubletError):
+    """What was named holds no file at all."""
+
+
 class Input(Protocol):
     """One picture to be, wherever it comes from."""
 
@@ -122,8 +126,14 @@ def find_inputs(named: Sequence[str], settings: Settings) -> list[Input]:
 
     A folder stands for every file below it except hidden ones. A name that is no file's and has
     ``*``, ``?`` or ``[`` is a glob, ``**`` included: for shells that expand none.
+
+    Raises:
+        NothingNamed: there is nothing, as in an empty folder.
     """
-    return [found for text in named for found in _find(text, settings)]
+    inputs = [found for text in named for found in _find(text, settings)]
+    if not inputs:
+        raise NothingNamed(f"there is no file in {', '.join(named)}")
+    return inputs
 
 
 def _find(text: str, settings: Settings) -> Iterator[Input]:

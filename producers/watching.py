@@ -66,6 +66,7 @@ class Watch(FileSystemEventHandler):
         self._stop = threading.Event()
         self._sent = self._refused = 0
         self._last_refusal = ""
+        self._unreadable: set[Path] = set()
         self._away = ""
         self._scan_at = 0.0
 
@@ -129,16 +130,25 @@ class Watch(FileSystemEventHandler):
             shown = path.relative_to(self._folder)
             try:
                 receipt = submitter.submit(path.name, path)
-            except (BadPicture, Unreadable) as error:
+            except BadPicture as error:
                 self._files.note(path, version, refused=str(error))
-                self._refused += 1
-                self._last_refusal = f"{shown}: {error}"
-                self._tell(f"{shown}: refused: {error}")
+                self._refuse(shown, error)
+            except Unreadable as error:
+                # Not noted: it may be allowed later, and every scan tries again. Said once.
+                if path not in self._unreadable:
+                    self._unreadable.add(path)
+                    self._refuse(shown, error)
             else:
                 self._files.note(path, version, receipt.event_id)
+                self._unreadable.discard(path)
                 self._sent += 1
                 self._tell(f"{shown}: sent as {receipt.event_id}")
         self._settling.dealt_with(path, version)
+
+    def _refuse(self, shown: Path, error: DoubletError) -> None:
+        self._refused += 1
+        self._last_refusal = f"{shown}: {error}"
+        self._tell(f"{shown}: refused: {error}")
 
     def _scan(self) -> None:
         self._require_folder()

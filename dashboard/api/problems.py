@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from infra.admission import BadPicture
@@ -90,6 +90,10 @@ def _missing(request: Request, error: Exception) -> JSONResponse:
     return answer(request, Problem(HTTPStatus.NOT_FOUND, str(error)))
 
 
+def _broken_off(request: Request, error: Exception) -> JSONResponse:
+    return answer(request, Problem(HTTPStatus.BAD_REQUEST, "the request broke off"))
+
+
 def _of_routing(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
@@ -109,6 +113,7 @@ HANDLERS = {
     QuotaUsedUp: _quota,
     BlobMissing: _missing,
     Unavailable: _unavailable,
+    ClientDisconnect: _broken_off,
     HTTPException: _of_routing,
     Exception: _bug,
 }

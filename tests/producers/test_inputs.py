@@ -7,7 +7,7 @@ import pytest
 
 from infra.admission import BadPicture, Limits
 from infra.settings import Settings
-from producers.inputs import NotFetched, StdinInput, UrlInput, find_inputs
+from producers.inputs import NotFetched, NothingNamed, StdinInput, UrlInput, find_inputs
 from producers.sniffing import Unreadable
 
 SETTINGS = Settings(_env_file=None)
@@ -66,6 +66,11 @@ def test_standard_input_is_read_to_the_limit_and_no_further() -> None:
     assert not path.exists()
     with pytest.raises(BadPicture, match="MAX_PICTURE_BYTES"):
         StdinInput(io.BytesIO(bytes(11)), limits).opened().__enter__()
+
+
+def test_an_empty_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NothingNamed, match="no file in"):
+        find_inputs([str(tmp_path)], SETTINGS)
 
 
 def test_nobody_types_a_picture() -> None:

@@ -21,6 +21,8 @@ from infra.eventlog.clients import open_admin
 from infra.eventlog.topics import ensure_topics
 from infra.settings import Settings
 from producers.settling import open_for_writing
+from producers.sniffing import Unreadable
+from producers.submitting import Receipt, Submitter
 from producers.watched_files import WatchedFiles
 from producers.watching import NoFolder, Watch, WatchPolicy
 from tests.fixtures.brokers import BrokerFactory
@@ -163,6 +165,28 @@ def test_what_is_away_is_waited_for(
         watch.until("moon.png: sent")
         wait_until(lambda: watch.watch.condition().state is PartState.RUNNING)
     broker.kill()
+
+
+def test_a_file_that_may_not_be_read_is_said_once_and_sent_when_it_may(
+    folder: Path, running: Settings, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    submit = Submitter.submit
+
+    def refuse_thrice(submitter: Submitter, name: str, content: Path) -> Receipt:
+        tries.append(name)  # whoever runs the tests may be root, who may read everything
+        if len(tries) <= 3:
+            raise Unreadable("cannot be read: permission denied")
+        return submit(submitter, name, content)
+
+    monkeypatch.setattr(Submitter, "submit", refuse_thrice)
+    put(folder / "moon.png", 1)
+    with watching(folder, running, sqlite) as watch:
+        watch.until("moon.png: sent")
+        assert [line.partition(" as ")[0] for line in watch.lines] == [
+            "moon.png: refused: cannot be read: permission denied",
+            "moon.png: sent",
+        ]
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path, sqlite: Database) -> None:
