@@ -95,13 +95,13 @@ def _thumbnail(request: Request) -> Response:
 @_refusing
 def _original(request: Request) -> Response:
     with database().reading() as session:
-        return _attached(original_file(session, request.path_params["id"]))
+        return attached(original_file(session, request.path_params["id"]))
 
 
 @_refusing
 def _result(request: Request) -> Response:
     with database().reading() as session:
-        return _attached(result_file(session, request.path_params["id"]))
+        return attached(result_file(session, request.path_params["id"]))
 
 
 ROUTES = [
@@ -130,7 +130,13 @@ def _shown(picture: Preview) -> Response:
     return Response(picture.content, media_type=picture.media_type, headers=_FOR_EVER)
 
 
-def _attached(file: StoredFile | None) -> Response:
+def attached(file: StoredFile | None, caching: dict[str, str] = _FOR_EVER) -> Response:
+    """A file to keep.
+
+    Raises:
+        BlobMissing: there is none.
+        BlobStoreUnavailable: nobody can tell now.
+    """
     if file is None:
         raise BlobMissing("there is no such picture")
     # An attachment that is not sniffed: whatever somebody handed in is never run as a page.
@@ -139,4 +145,4 @@ def _attached(file: StoredFile | None) -> Response:
         "x-content-type-options": "nosniff",
     }
     content = blob_store().get(Blob(file.sha256))
-    return Response(content, media_type=file.media_type, headers=headers | _FOR_EVER)
+    return Response(content, media_type=file.media_type, headers=headers | caching)

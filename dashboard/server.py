@@ -1,4 +1,4 @@
-"""The dashboard's server: Streamlit's pages, the pictures' addresses and a heartbeat."""
+"""The dashboard's server: Streamlit's pages, the pictures, the HTTP door and a heartbeat."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from dashboard import access
+from dashboard.api.progress import streams_ending_with_the_server
+from dashboard.api.routes import HttpDoor
 from dashboard.files import ROUTES
 from infra.database.engine import Database
 from infra.database.models import PartState
@@ -21,7 +24,11 @@ def serve() -> None:
     """Serve on loopback until a signal ends it."""
     current = settings()
     app = st.App(
-        _ROOM / "app.py", routes=ROUTES, lifespan=_beating, secrets=access.secrets(current)
+        _ROOM / "app.py",
+        routes=ROUTES,
+        middleware=[Middleware(HttpDoor)],
+        lifespan=_beating,
+        secrets=access.secrets(current),
     )
     app.run(config=_config(current))
 
@@ -46,7 +53,7 @@ def _config(current: Settings) -> dict[str, Any]:
 async def _beating(_: st.App) -> AsyncIterator[None]:
     database = Database(settings().database)
     heartbeat = Heartbeat(database, "dashboard")
-    with heartbeat.beating(lambda: Condition(PartState.RUNNING)):
+    with streams_ending_with_the_server(), heartbeat.beating(lambda: Condition(PartState.RUNNING)):
         yield
     heartbeat.stopped()
     database.close()

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from sqlalchemy import delete
+
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.models import Part, PartState
@@ -21,6 +23,8 @@ _LAST_BEAT_SECONDS = 1.0
 """How long a beat under way may take when the part stops."""
 BEAT_SECONDS = 5.0
 """How often a part says that it is there."""
+FOLDER_WATCH = "folder watch"
+"""The part that hands in what is put into WATCH_FOLDER."""
 SILENT_SECONDS = 4 * BEAT_SECONDS
 """A part that was not seen for so long is taken for gone: it missed three beats and a spare."""
 
@@ -70,6 +74,14 @@ class Heartbeat:
     def stopped(self) -> None:
         """Say, as the part's supervisor, that it was stopped on purpose."""
         self._write(PartState.STOPPED, "", None)
+
+    def forget(self) -> None:
+        """Say that there is no such part any more, and that nobody misses it."""
+        try:
+            with self._database.transaction() as session:
+                session.execute(delete(Part).where(Part.name == self._name))
+        except DatabaseUnavailable as error:
+            log.debug("%s: not forgotten: %s", self._name, error)
 
     def _keep_beating(self, condition: Callable[[], Condition], stop: threading.Event) -> None:
         told, told_at = None, 0.0

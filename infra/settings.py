@@ -79,6 +79,16 @@ class Settings(BaseSettings):
         "", description="Where browsers find the dashboard, for the way back from the provider."
     )
 
+    # The doors beside Kafka
+    http_anonymous_per_day: int = Field(
+        1000,
+        ge=0,
+        description="Pictures that HTTP takes in 24 hours without a key, in all; 0: keys only.",
+    )
+    watch_folder: str = Field(
+        "", description="Folder whose pictures the local stack hands in; empty: none."
+    )
+
     # The consumer
     consumer_name: str = Field(
         "",

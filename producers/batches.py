@@ -1,48 +1,62 @@
-"""Several files handed in at once, and waited for."""
+"""Several pictures handed in at once, and waited for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from infra.admission import BadPicture
+from infra.blobs import BlobStoreUnavailable, open_blob_store
 from infra.errors import Unavailable
 from infra.settings import Settings
-from producers.following import Follower, open_follower
+from producers.following import Follower, Progress, open_follower
+from producers.inputs import Input, NotFetched
 from producers.reporting import Report
+from producers.results import NotSaved, ResultFolder
 from producers.sniffing import Unreadable
 from producers.submitting import Receipt, Submitter, open_submitter
 
 
-def submit_files(
-    files: Sequence[Path],
+def submit_all(
+    inputs: Sequence[Input],
     settings: Settings,
     report: Report,
     *,
     wait: bool = True,
     timeout_seconds: float | None = None,
+    again: bool = False,
+    out: Path | None = None,
 ) -> bool:
-    """Send every file that is a picture, and see each to its end.
+    """Send everything that is a picture, and see each to its end.
 
-    A bad file keeps none of the others back.
+    A bad one keeps none of the others back.
+
+    Args:
+        again: double what was doubled before, too.
+        out: the folder that results are written into; only when they are waited for.
 
     Returns:
-        Whether every file was sent and, when waited for, doubled.
+        Whether every picture was sent and, when waited for, doubled and written.
 
     Raises:
-        Unavailable: a part is away that was needed before anything was sent, or to follow.
+        Unavailable, NotSaved: a part is away, or the folder is no good, that was needed before
+            anything was sent, or to follow.
         FollowTimeout: some had not ended in time.
     """
     with ExitStack() as parts:
         # Whoever will wait needs the database: better to know before than after sending.
         follower = parts.enter_context(open_follower(settings)) if wait else None
+        folder = ResultFolder(out, open_blob_store(settings.blobs)) if out else None
+        if folder is not None:
+            folder.require_writable()
         submitter = parts.enter_context(open_submitter(settings))
-        receipts = list(_send(files, submitter, report))
-        all_sent = len(receipts) == len(files)
+        with report.sending(len(inputs)):
+            receipts = list(_send(inputs, submitter, report, again=again))
+        all_sent = len(receipts) == len(inputs)
         if follower is None:
             for receipt in receipts:
                 report.sent(receipt)
             return all_sent
-        return follow(receipts, follower, report, timeout_seconds) and all_sent
+        return follow(receipts, follower, report, timeout_seconds, folder) and all_sent
 
 
 def follow(
@@ -50,29 +64,48 @@ def follow(
     follower: Follower,
     report: Report,
     timeout_seconds: float | None = None,
+    folder: ResultFolder | None = None,
 ) -> bool:
     """Wait for receipts, telling the report of every change; whether all were doubled.
 
     Raises:
         FollowTimeout, DatabaseUnavailable: as Follower.follow.
     """
-    all_doubled = True
+    all_well = True
     with report.following(len(receipts)):
         for progress in follower.follow(receipts, timeout_seconds):
-            report.changed(progress)
+            file = None
             if progress.stage.ended:
-                all_doubled = all_doubled and progress.stage.doubled
-    return all_doubled
+                all_well = all_well and progress.stage.doubled
+            if progress.stage.doubled and folder is not None:
+                file = _saved(progress, folder, report)
+                all_well = all_well and file is not None
+            report.changed(progress, file)
+    return all_well
 
 
-def _send(files: Sequence[Path], submitter: Submitter, report: Report) -> Iterator[Receipt]:
-    for number, file in enumerate(files):
+def _saved(progress: Progress, folder: ResultFolder, report: Report) -> Path | None:
+    try:
+        return folder.save(progress)
+    except (NotSaved, BlobStoreUnavailable) as error:
+        report.not_saved(progress, str(error))
+        return None
+
+
+def _send(
+    inputs: Sequence[Input], submitter: Submitter, report: Report, *, again: bool
+) -> Iterator[Receipt]:
+    for number, it in enumerate(inputs):
         try:
-            yield submitter.submit(file.name, file)
-        except (BadPicture, Unreadable) as error:
-            report.refused(file, str(error))
+            with it.opened() as path:
+                receipt = submitter.submit(it.name, path, again=again)
+        except (BadPicture, Unreadable, NotFetched) as error:
+            report.refused(it.label, str(error))
         except Unavailable as error:
             # What was sent before is safe, and is still worth following.
-            for unsent in files[number:]:
-                report.refused(unsent, f"not sent: {error}")
+            for unsent in inputs[number:]:
+                report.refused(unsent.label, f"not sent: {error}")
             return
+        else:
+            report.handed_in(receipt)
+            yield receipt

@@ -21,21 +21,31 @@ from rich.progress import (
     Progress as ProgressBar,
 )
 
-from producers.following import Progress
+from producers.following import Progress, Stage
 from producers.submitting import Receipt
 
 
 class Report(Protocol):
     """Told of everything that happens to a batch of pictures."""
 
-    def refused(self, file: Path, why: str) -> None:
-        """A file was not sent."""
+    def refused(self, label: str, why: str) -> None:
+        """What a person named was not sent."""
+
+    def handed_in(self, receipt: Receipt) -> None:
+        """Kafka has the picture."""
 
     def sent(self, receipt: Receipt) -> None:
         """Kafka has the picture, and nobody waits for its end."""
 
-    def changed(self, progress: Progress) -> None:
-        """A picture has come to another stage, perhaps its last."""
+    def changed(self, progress: Progress, file: Path | None = None) -> None:
+        """A picture has come to another stage, perhaps its last, its result into a file."""
+
+    def not_saved(self, progress: Progress, why: str) -> None:
+        """A picture was doubled, and its result is in no file."""
+
+    @contextmanager
+    def sending(self, count: int) -> Iterator[None]:
+        """While ``count`` pictures are handed in."""
 
     @contextmanager
     def following(self, count: int) -> Iterator[None]:
@@ -48,8 +58,46 @@ class Lines:
     def __init__(self, dashboard: str) -> None:
         self._dashboard = dashboard
         self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-        self._bar = ProgressBar(
+        self._bar: ProgressBar | None = None
+        self._task = TaskID(0)
+
+    def refused(self, label: str, why: str) -> None:
+        typer.echo(f"{label}: {why}", err=True)
+        self._advance(label)
+
+    def handed_in(self, receipt: Receipt) -> None:
+        self._advance(receipt.name)
+
+    def sent(self, receipt: Receipt) -> None:
+        self._console.print(f"{receipt.name}: sent as {receipt.event_id}")
+
+    def changed(self, progress: Progress, file: Path | None = None) -> None:
+        line = f"{progress.receipt.name}: {progress}"
+        self._advance(line, by=progress.stage.ended)
+        if progress.stage is Stage.DUPLICATE:
+            line += " (--again doubles it once more)"
+        if progress.stage.ended:
+            where = file or picture_page(self._dashboard, progress.image_id)
+            self._console.print(f"{line}  {where}")
+
+    def not_saved(self, progress: Progress, why: str) -> None:
+        typer.echo(f"{progress.receipt.name}: {why}", err=True)
+
+    @contextmanager
+    def sending(self, count: int) -> Iterator[None]:
+        with self._counting("sent", count):
+            yield
+
+    @contextmanager
+    def following(self, count: int) -> Iterator[None]:
+        with self._counting("doubled", count):
+            yield
+
+    @contextmanager
+    def _counting(self, what: str, count: int) -> Iterator[None]:
+        bar = ProgressBar(
             SpinnerColumn(),
+            TextColumn(what),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -58,26 +106,15 @@ class Lines:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task: TaskID | None = None
-
-    def refused(self, file: Path, why: str) -> None:
-        typer.echo(f"{file}: {why}", err=True)
-
-    def sent(self, receipt: Receipt) -> None:
-        self._console.print(f"{receipt.name}: sent as {receipt.event_id}")
-
-    def changed(self, progress: Progress) -> None:
-        line = f"{progress.receipt.name}: {progress}"
-        if self._task is not None:
-            self._bar.update(self._task, description=line, advance=progress.stage.ended)
-        if progress.stage.ended:
-            self._console.print(f"{line}  {picture_page(self._dashboard, progress.image_id)}")
-
-    @contextmanager
-    def following(self, count: int) -> Iterator[None]:
-        with self._bar:
-            self._task = self._bar.add_task("sent", total=count)
+        self._task = bar.add_task("", total=count)
+        with bar:
+            self._bar = bar
             yield
+        self._bar = None
+
+    def _advance(self, line: str, by: int = 1) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=line, advance=by)
 
 
 class JsonLines:
@@ -86,13 +123,16 @@ class JsonLines:
     def __init__(self, dashboard: str) -> None:
         self._dashboard = dashboard
 
-    def refused(self, file: Path, why: str) -> None:
-        _write({"name": str(file), "state": "refused", "detail": why})
+    def refused(self, label: str, why: str) -> None:
+        _write({"name": label, "state": "refused", "detail": why})
+
+    def handed_in(self, receipt: Receipt) -> None:
+        """Its line comes later."""
 
     def sent(self, receipt: Receipt) -> None:
         _write({**asdict(receipt), "state": "sent"})
 
-    def changed(self, progress: Progress) -> None:
+    def changed(self, progress: Progress, file: Path | None = None) -> None:
         if not progress.stage.ended:
             return
         doubled = asdict(progress.doubled) if progress.doubled else None
@@ -105,8 +145,16 @@ class JsonLines:
                 "image_id": progress.image_id,
                 "doubled": doubled,
                 "page": picture_page(self._dashboard, progress.image_id),
+                "file": file,
             }
         )
+
+    def not_saved(self, progress: Progress, why: str) -> None:
+        typer.echo(f"{progress.receipt.name}: {why}", err=True)
+
+    @contextmanager
+    def sending(self, count: int) -> Iterator[None]:
+        yield
 
     @contextmanager
     def following(self, count: int) -> Iterator[None]:

@@ -44,10 +44,11 @@ class Submitter:
         self._limits = limits
         self._clock = clock
 
-    def submit(self, name: str, content: bytes | Path) -> Receipt:
+    def submit(self, name: str, content: bytes | Path, *, again: bool = False) -> Receipt:
         """Hand in one picture under a name for people.
 
-        Submitting the same bytes again is safe: they are recognised and not doubled twice.
+        Submitting the same bytes twice is safe: they are recognised and doubled once, unless
+        ``again`` asks for more.
 
         Raises:
             BadPicture, Unreadable: it would never be doubled; nothing was sent.
@@ -59,7 +60,7 @@ class Submitter:
         else:
             blob = self._blobs.put_file(content)
         claim = ClaimCheck(blob, sniffed.length, sniffed.media_type)
-        event = upload_event(printable(name), claim, self._clock())
+        event = upload_event(printable(name), claim, self._clock(), again=again)
         partition, offset = self._events.send(UPLOADS, event.key, event.data, event.headers())
         return Receipt(
             source=event.source,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.queries.running import STAGES
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, Result
+from producers.results import doubled_name
 
 LARGEST_ID = 2**63 - 1
 """What a database's integer holds; an address may name any number."""
@@ -266,5 +267,4 @@ def result_file(session: Session, result_id: int) -> StoredFile | None:
     ).first()
     if row is None:
         return None
-    stem = row.name.rpartition(".")[0] or row.name
-    return StoredFile(f"{stem}-doubled.png", row.sha256, "image/png")
+    return StoredFile(doubled_name(row.name), row.sha256, "image/png")

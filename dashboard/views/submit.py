@@ -35,12 +35,16 @@ def page() -> None:
     if not may(Right.SUBMIT, "hand pictures in"):
         return
     st.caption(_limits())
+    again = st.checkbox(
+        "Double again what was doubled before",
+        help="Of the files that are dropped from now on. Else the same bytes are doubled once.",
+    )
     files = st.file_uploader(
         "Pictures to double",
         accept_multiple_files=True,
-        help="Handed in as soon as they are dropped. The same bytes are never doubled twice.",
+        help="Handed in as soon as they are dropped.",
     )
-    _hand_in(files)
+    _hand_in(files, again=again)
     follow()
 
 
@@ -58,14 +62,14 @@ def _handed_in() -> dict[str, Progress | Refused]:
     return handed_in
 
 
-def _hand_in(files: list[UploadedFile]) -> None:
+def _hand_in(files: list[UploadedFile], *, again: bool) -> None:
     handed_in = _handed_in()
     for file in files:
         if file.file_id in handed_in:
             continue
         try:
             with st.spinner(f"Handing in {words.literal(file.name)}"):
-                receipt = submitter().submit(file.name, file.getvalue())
+                receipt = submitter().submit(file.name, file.getvalue(), again=again)
             handed_in[file.file_id] = Progress(receipt, Stage.QUEUED)
         except BadPicture as error:
             handed_in[file.file_id] = Refused(file.name, str(error))

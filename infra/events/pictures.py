@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -73,15 +74,27 @@ def upload_id(sha256: str) -> str:
     return f"upload:{sha256}"
 
 
+def another_upload_id(sha256: str) -> str:
+    """An id that no other upload has: for bytes that are to be doubled once more."""
+    return f"{upload_id(sha256)}:{secrets.token_hex(8)}"
+
+
 def apod_id(day: date) -> str:
     """The id of a day's picture."""
     return f"apod:{day.isoformat()}"
 
 
-def upload_event(name: str, claim: ClaimCheck, sent_at: datetime) -> Envelope:
-    """The event that a submitter sends after it has stored the picture."""
+def upload_event(
+    name: str, claim: ClaimCheck, sent_at: datetime, *, again: bool = False
+) -> Envelope:
+    """The event that a submitter sends after it has stored the picture.
+
+    Args:
+        again: double it even if the same bytes were doubled before.
+    """
+    sha256 = claim.blob.sha256
     return Envelope(
-        id=upload_id(claim.blob.sha256),
+        id=another_upload_id(sha256) if again else upload_id(sha256),
         source=UPLOADS_SOURCE,
         type=UPLOADED,
         subject=name,

@@ -15,6 +15,7 @@ from infra.database.models import Part as PartRow
 from infra.database.models import PartState
 from infra.errors import DoubletError
 from infra.eventlog.clients import EventLogUnavailable, open_admin
+from infra.parts import FOLDER_WATCH
 from infra.settings import Settings
 
 _PROBE_SECONDS = 2.0
@@ -99,7 +100,7 @@ def model_server(settings: Settings) -> Part | None:
 
 
 def workers(settings: Settings, database: Database) -> list[Part]:
-    """Consumer, scheduler and dashboard."""
+    """Consumer, scheduler and dashboard; the folder watch where there is a folder to watch."""
     since = utc_now()
     # The name survives a restart, and the partitions with it. On a Kafka that others use as well,
     # it must be this machine's.
@@ -120,7 +121,14 @@ def workers(settings: Settings, database: Database) -> list[Part]:
         return running
 
     page = f"http://127.0.0.1:{settings.dashboard_port}/_stcore/health"
+    folder_watch = Part(
+        name=FOLDER_WATCH,
+        command=[*_module("doublet"), "watch"],
+        ready=beats(FOLDER_WATCH),
+        ready_within_s=60,
+    )
     return [
+        *([folder_watch] if settings.watch_folder else []),
         Part(
             name="consumer",
             command=_module("consumers"),

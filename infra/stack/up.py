@@ -21,7 +21,7 @@ from infra.database.migrate import upgrade
 from infra.errors import DoubletError
 from infra.eventlog.clients import open_admin
 from infra.eventlog.topics import ensure_topics
-from infra.parts import Heartbeat
+from infra.parts import FOLDER_WATCH, Heartbeat
 from infra.settings import Settings
 from infra.stack import parts
 from infra.stack.parts import Part
@@ -98,6 +98,8 @@ class Stack:
         with open_admin(self._settings) as admin:
             created = ensure_topics(admin, self._settings)
         revision = upgrade(self._database)
+        if not self._settings.watch_folder:
+            Heartbeat(self._database, FOLDER_WATCH).forget()  # that of an earlier start
         said = f"{len(created)} topics created" if created else "topics are there"
         self._say("topics and database", f"{said}, schema {revision}")
 

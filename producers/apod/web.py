@@ -46,8 +46,8 @@ class AddressRefused(DoubletError):
 class WebPolicy:
     """Where requests may go, and how much they may take."""
 
-    origins: frozenset[str] = NASA
-    """``scheme://host[:port]``"""
+    origins: frozenset[str] | None = NASA
+    """``scheme://host[:port]``; None: any host, by https alone."""
     answer_seconds: float = 20
     download_seconds: float = 120
     download_bytes: int = 256 * MEBIBYTE
@@ -66,6 +66,18 @@ class WebPolicy:
             download_seconds=settings.apod_download_seconds,
             download_bytes=settings.max_picture_bytes,
         )
+
+    def require_allowed(self, url: httpx.URL) -> None:
+        """Refuse an address that a request must not go to.
+
+        Raises:
+            AddressRefused: it is outside the policy.
+        """
+        if self.origins is None:
+            if url.scheme != "https" or not url.host:
+                raise AddressRefused(f"{str(url)[:200]!r} is not an https address")
+        elif _origin(url) not in self.origins:
+            raise AddressRefused(f"{_origin(url)} is not one of NASA's hosts that we fetch from")
 
 
 @dataclass(frozen=True)
@@ -90,10 +102,16 @@ class Meter(Protocol):
 class Web:
     """A client of the web, as far as the policy lets it go. Close it when done."""
 
-    def __init__(self, policy: WebPolicy | None = None, meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        policy: WebPolicy | None = None,
+        meter: Meter | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._policy = policy or WebPolicy()
         self._meter = meter
         self._client = httpx.Client(
+            transport=transport,
             timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
             headers={"user-agent": "doublet", "accept": "application/json, image/*"},
             follow_redirects=False,  # every hop is checked, below
@@ -165,10 +183,7 @@ class Web:
         self, url: httpx.URL, headers: dict[str, str] | None = None
     ) -> Iterator[httpx.Response]:
         for _ in range(_REDIRECTS + 1):
-            if _origin(url) not in self._policy.origins:
-                raise AddressRefused(
-                    f"{_origin(url)} is not one of NASA's hosts that we fetch from"
-                )
+            self._policy.require_allowed(url)
             with (
                 _translated(url),
                 self._client.stream("GET", url, headers=headers) as response,

@@ -16,6 +16,7 @@ from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.seeding import encoded, starfield
 from tests.fixtures.brokers import LocalBroker
+from tests.producers.conftest import result
 
 
 @pytest.fixture
@@ -95,6 +96,27 @@ def test_the_same_upload_is_handed_in_once(
     page.run()
     page.run()
     assert _place(page) == place
+
+
+def test_what_was_doubled_before_is_said_and_doubled_again_when_asked(
+    intake: Settings, sqlite: Database, open_page: OpenPage, picture: bytes
+) -> None:
+    page = open_page("submit")
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    image_id = _take(sqlite, _place(page), picture)
+    with sqlite.transaction() as session:
+        image = session.get_one(Image, image_id)
+        image.state, image.settled_at = ImageState.DONE, datetime.now(UTC)
+        image.results.append(result(datetime(2026, 11, 20, 12, tzinfo=UTC)))
+        session.get_one(Delivery, _place(page)).outcome = Outcome.DUPLICATE
+    page.run()
+    assert "**moon.jpg**: already doubled on 2026-11-20 12:00 UTC" in _bar(page)
+
+    page = open_page("submit")
+    page.checkbox[0].check().run()
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    [progress] = page.session_state["handed_in"].values()
+    assert progress.receipt.event_id.startswith(f"upload:{progress.receipt.sha256}:")
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
+from infra.database import doors  # noqa: F401  (its tables as well)
 from infra.database.engine import BadDatabaseUrl, Database, DatabaseUnavailable, TablesMissing
 from infra.database.migrate import revision, upgrade
 from infra.database.models import Base, Image, ImageState, Lane, Part, PartState

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 import infra.events
 from infra.blobs import Blob
@@ -17,6 +17,7 @@ from infra.events.envelope import Envelope
 from infra.events.pictures import ClaimCheck, apod_event, upload_event
 from infra.events.settled import settled_event
 from infra.settings import Settings
+from tests.clients.npm import modules
 
 FOLDER = Path(infra.events.__file__).parent
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -43,6 +44,16 @@ def references(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
             yield from [value] if name == "$ref" else references(value)
+
+
+@pytest.mark.npm
+def test_the_asyncapi_document_is_what_asyncapis_own_schema_says(
+    request: pytest.FixtureRequest,
+) -> None:
+    folder = modules(request.config.cache.mkdir("npm"))
+    version = asyncapi()["asyncapi"]
+    schema = (folder / "@asyncapi" / "specs" / "schemas" / f"{version}.json").read_text()
+    Draft7Validator(json.loads(schema)).validate(asyncapi())
 
 
 def test_every_schema_is_one() -> None:

@@ -11,6 +11,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from PIL import Image
+from sqlalchemy import select
 
 from infra.blobs import BlobStore, open_blob_store
 from infra.clock import utc_now
@@ -122,6 +123,7 @@ class StandIn(threading.Thread):
     def __init__(self, settings: Settings, database: Database) -> None:
         super().__init__()
         self._database = database
+        self._blobs = open_blob_store(settings.blobs)
         self._ended = threading.Event()
         self._consumer = open_reader(settings)
         partitions = [
@@ -147,18 +149,22 @@ class StandIn(threading.Thread):
     def _settle(self, record: ConsumerRecord) -> None:
         submission = read_submission(record.headers, record.value)
         dead = submission.name.startswith("dead")
-        image = PictureRow(
-            source=submission.source,
-            event_id=submission.event_id,
-            lane=submission.lane,
-            name=submission.name,
-            state=ImageState.DEAD if dead else ImageState.DONE,
-            reason="undecodable" if dead else None,
-            received_at=utc_now(),
-            settled_at=utc_now(),
-            results=[] if dead else [result(utc_now())],
-        )
         with self._database.transaction() as session:
+            image = session.scalar(
+                select(PictureRow).where(PictureRow.event_id == submission.event_id)
+            )
+            outcome = Outcome.DUPLICATE if image else Outcome.DEAD if dead else Outcome.DONE
+            image = image or PictureRow(
+                source=submission.source,
+                event_id=submission.event_id,
+                lane=submission.lane,
+                name=submission.name,
+                state=ImageState(outcome),
+                reason="undecodable" if dead else None,
+                received_at=utc_now(),
+                settled_at=utc_now(),
+                results=[] if dead else [result(utc_now(), self._doubled(submission.name))],
+            )
             session.add(image)
             session.flush()
             session.add(
@@ -167,12 +173,15 @@ class StandIn(threading.Thread):
                     partition=record.partition,
                     offset=record.offset,
                     image_id=image.id,
-                    outcome=Outcome.DEAD if dead else Outcome.DONE,
+                    outcome=outcome,
                     sent_at=utc_now(),
                     received_at=utc_now(),
                     settled_at=utc_now(),
                 )
             )
+
+    def _doubled(self, name: str) -> str:
+        return self._blobs.put(f"{name}, doubled".encode()).sha256
 
 
 @pytest.fixture
@@ -191,10 +200,10 @@ def running(
     stand_in.end()
 
 
-def result(stored_at: datetime) -> Result:
+def result(stored_at: datetime, sha256: str = "0" * 64) -> Result:
     """A row of a doubled picture of 80 x 60 pixels."""
     return Result(
-        model="doublet", version=1, sha256="0" * 64, bytes=9, width=80, height=60, tiles=1,
+        model="doublet", version=1, sha256=sha256, bytes=9, width=80, height=60, tiles=1,
         queue_s=0, decode_s=0, tile_s=0, model_s=0, join_s=0, store_s=0, stored_at=stored_at,
     )  # fmt: skip
 

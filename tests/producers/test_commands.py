@@ -34,8 +34,8 @@ Call = Callable[..., Result]
 def call() -> Call:
     runner = CliRunner()
 
-    def call(*arguments: object) -> Result:
-        return runner.invoke(commands, [str(argument) for argument in arguments])
+    def call(*arguments: object, input: bytes | None = None) -> Result:
+        return runner.invoke(commands, [str(argument) for argument in arguments], input=input)
 
     return call
 
@@ -98,6 +98,62 @@ def test_scripts_get_one_object_a_picture(
     assert (refused["name"], refused["state"]) == (str(notes), "refused")
     assert (done["name"], done["state"], done["doubled"]["width"]) == ("moon.png", "done", 80)
     assert done["page"] == f"{PAGE}{done['image_id']}"
+
+
+def test_folders_globs_and_standard_input_are_one_batch(
+    call: Call, running: Settings, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("sky/m31.png", "sky/deep/m51.png", "one.png")):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(shade=number))
+    piped = picture(width=41)
+    told = _objects(
+        call("submit", "--json", tmp_path / "sky", tmp_path / "*.png", "-", input=piped)
+    )
+    assert {it["name"] for it in told} == {"m31.png", "m51.png", "one.png", "stdin"}
+    assert {it["state"] for it in told} == {"done"}
+
+
+def test_an_address_that_may_not_be_fetched_is_a_line_of_its_own(
+    call: Call, running: Settings, moon: Path
+) -> None:
+    result = call("submit", "https://localhost/moon.png", "http://example.org/x", moon)
+    assert result.exit_code == 1
+    refused = result.stderr.splitlines()
+    assert refused[0].endswith("not fetched: localhost is not a public address")
+    assert refused[1].endswith("is not an https address")
+    assert "moon.png: done" in result.stdout
+
+
+def test_results_are_written_into_a_folder(
+    call: Call, running: Settings, moon: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    result = call("submit", moon, "--out", out)
+    assert result.exit_code == 0
+    assert result.stdout.rstrip().endswith(str(out / "moon-doubled.png"))
+    assert (out / "moon-doubled.png").read_bytes() == b"moon.png, doubled"
+
+
+def test_a_folder_that_takes_no_results_is_said_before_anything_is_sent(
+    call: Call, running: Settings, moon: Path
+) -> None:
+    assert "cannot be written to" in _trouble(call("submit", moon, "--out", moon / "out"))
+    assert call("submit", moon, "--out", "out", "--no-wait").exit_code == 2
+
+
+def test_what_was_doubled_before_is_said_and_doubled_again_when_asked(
+    call: Call, running: Settings, moon: Path
+) -> None:
+    (first,) = _objects(call("submit", "--json", moon))
+    before = call("submit", moon)
+    assert before.exit_code == 0
+    assert before.stdout.startswith("moon.png: already doubled on ")
+    assert "--again doubles it once more" in before.stdout
+    (again,) = _objects(call("submit", "--json", "--again", moon))
+    assert (again["state"], again["sha256"]) == ("done", first["sha256"])
+    assert again["image_id"] != first["image_id"]
 
 
 def test_nobody_need_wait(

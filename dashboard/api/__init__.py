@@ -1,0 +1,1 @@
+"""The HTTP door: pictures handed in, followed and fetched without a Kafka client."""
