@@ -14,7 +14,8 @@ from training.evaluation.results import Results
 from training.evaluation.saved_model import SavedModel
 from training.evaluation.scores import scores
 from training.evaluation.sets import PictureSet, as_they_are, examples, held_out, with_truth
-from training.evaluation.stars import StarScore, star_score, synthetic_skies
+from training.evaluation.skies import synthetic_skies
+from training.evaluation.stars import star_scores
 from training.evaluation.subjects import Bicubic, Command, Lanczos, Opener, Subject
 from training.processor import computes_in_bfloat16
 
@@ -89,10 +90,6 @@ def skies(pictures: Sequence[PictureSet]) -> list[PictureSet]:
     """Synthetic ones, and the pictures of the sky as they are."""
     real = (known.of_the_sky() for known in pictures if ", " not in known.name)
     return [*synthetic_skies(), *(sky for sky in real if sky.examples)]
-
-
-def star_scores(subjects: Sequence[Subject], sky: PictureSet) -> list[StarScore]:
-    return [star_score(subject, sky) for subject in subjects]
 
 
 def averagings(runs: Path, pictures: Sequence[PictureSet]) -> list[Averaging]:
