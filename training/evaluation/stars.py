@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import correlate, maximum_filter
 from skimage.feature import peak_local_max
+from skimage.filters import correlate_sparse
+from skimage.morphology import dilation
 
 from training.evaluation.scores import answer
 from training.evaluation.sets import PictureSet
@@ -125,7 +126,7 @@ def star_profile() -> tuple[Levels, float]:
 def fitted_heights(luma: Levels) -> Levels:
     """The height, in grey levels, of the star that fits best at each pixel: [h, w]."""
     kernel, _ = star_profile()
-    heights: Levels = correlate(luma, kernel, mode="nearest")
+    heights: Levels = correlate_sparse(luma, kernel)  # type: ignore[no-untyped-call]
     return heights
 
 
@@ -177,12 +178,19 @@ def matched(sky: Sky, other: Sky) -> tuple[Levels, Found]:
     maxima = np.zeros(other.significance.shape, np.bool_)
     maxima[tuple(other.stars(PRESENT).T)] = True
     stars = sky.stars(DETECTED)
-    return at(sky.significance, stars), at(maximum_filter(maxima, 2 * NEAR + 1), stars)
+    return at(sky.significance, stars), at(most_near(maxima), stars)
 
 
 def at(values: npt.NDArray[Any], places: Places) -> npt.NDArray[Any]:
     """The values [h, w] at places [n, 2]: [n]."""
     return values[places[:, 0], places[:, 1]]
+
+
+def most_near(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """At each pixel, the largest of the values [h, w] that are NEAR."""
+    square = np.ones((2 * NEAR + 1, 2 * NEAR + 1))
+    largest: npt.NDArray[Any] = dilation(values, square)  # type: ignore[no-untyped-call]
+    return largest
 
 
 def shares(stars: list[tuple[Levels, Found]]) -> tuple[float, ...]:
@@ -195,7 +203,7 @@ def shares(stars: list[tuple[Levels, Found]]) -> tuple[float, ...]:
 
 def invented(truth: Sky, made: Sky) -> int:
     """Stars of the result where the truth is dark."""
-    brightest = maximum_filter(truth.significance, 2 * NEAR + 1)
+    brightest = most_near(truth.significance)
     return int((at(brightest, made.stars(DETECTED)) < PRESENT).sum())
 
 
@@ -215,9 +223,8 @@ def ring(skies: list[tuple[Sky, Sky]]) -> float:
 
 def alone(sky: Sky) -> Iterator[npt.NDArray[np.intp]]:
     """The places of stars with nothing within RING that is brighter."""
-    brightest = maximum_filter(sky.luma, 2 * RING + 1)
     for place in sky.stars(DETECTED):
-        if sky.luma[window(place, 1)].max() == brightest[tuple(place)]:
+        if sky.luma[window(place, 1)].max() == sky.luma[window(place)].max():
             yield place
 
 
