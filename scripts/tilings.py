@@ -2,8 +2,8 @@
 
     python scripts/tilings.py serving/models/doublet/1 picture.png
 
-Prints a table: seconds, CPU seconds, tiles, pixels predicted, the step across the seams, and the largest
-difference to running the whole picture at once.
+Prints a table: seconds, CPU seconds, tiles, pixels predicted, the step across the seams, and the
+largest difference to running the whole picture at once.
 """
 
 import sys

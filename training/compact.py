@@ -43,8 +43,9 @@ def bicubic_phases() -> npt.NDArray[np.float64]:
 class Bicubic(keras.layers.Layer):  # type: ignore[misc]  # Keras has no type hints
     """Grey levels [n, h, w, 3] to the four sub-pixels of each, [n, h, w, 12], in detail's order.
 
-    As MATLAB's imresize does, edges repeated. Weighted sums of slices rather than a convolution, because a model server that computes
-    convolutions in bfloat16 would round the whole picture to it.
+    As MATLAB's imresize does, edges repeated. Weighted sums of slices rather than a convolution,
+    because a model server that computes convolutions in bfloat16 would round the whole picture to
+    it.
     """
 
     def call(self, tiles: Any) -> Any:

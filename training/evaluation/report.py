@@ -158,8 +158,8 @@ def stars(results: Results) -> list[str]:
     """Stars that are found, invented, or ringed."""
     levels = " / ".join(f"{level:g}" for level in BRIGHTER)
     head = (
-        f"sky | subject | stars | completeness from {levels} sigma | purity | invented "
-        "| ring | undershoot, largest"
+        f"sky | subject | stars | completeness from {levels} sigma | purity "
+        "| in the result | invented | ring | undershoot, largest"
     )
     rows = [
         [
@@ -168,6 +168,7 @@ def stars(results: Results) -> list[str]:
             str(each.stars),
             by_brightness(each.completeness),
             by_brightness(each.purity),
+            str(each.seen),
             str(each.invented),
             f"{each.ring:.2f}%",
             f"{each.deepest:.1f}",

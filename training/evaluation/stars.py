@@ -62,8 +62,10 @@ class StarScore:
     subject: str
     stars: int
     """In the truth."""
+    seen: int
+    """In the result."""
     completeness: tuple[float, ...]
-    """For each of BRIGHTER: the share of the truth's stars that the result has, too. NaN of none."""
+    """For each of BRIGHTER: the share of the truth's stars that the result has; NaN of none."""
     purity: tuple[float, ...]
     """For each of BRIGHTER: the share of the result's stars that the truth has, too."""
     invented: int
@@ -165,6 +167,7 @@ def compared(pictures: str, subject: str, skies: list[tuple[Sky, Sky]]) -> StarS
         pictures,
         subject,
         sum(len(significance) for significance, _ in true),
+        sum(len(significance) for significance, _ in seen),
         shares(true),
         shares(seen),
         sum(invented(truth, made) for truth, made in skies),

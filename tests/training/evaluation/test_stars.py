@@ -50,7 +50,9 @@ def bright() -> Picture:
 
 def test_the_truth_itself_has_no_fault(bright: Picture) -> None:
     perfect = (1.0, 1.0, 1.0)
-    assert told(bright, bright) == StarScore("sky", "telling", STARS, perfect, perfect, 0, 0, 0)
+    assert told(bright, bright) == StarScore(
+        "sky", "telling", STARS, STARS, perfect, perfect, 0, 0, 0
+    )
 
 
 def test_the_fit_answers_a_stars_height_and_nothing_to_a_slope() -> None:
