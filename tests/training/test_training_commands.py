@@ -69,7 +69,7 @@ def test_members_go_on_each_from_its_own(tmp_path: Path) -> None:
     with pytest.raises(DoubletError, match=r"there is no checkpoint .*member-5\.npz: fit it first"):
         run("train", "further", tmp_path, "--members", "5", *options)
     with pytest.raises(
-        DoubletError, match="^further starts from a network of each part: leave out"
+        DoubletError, match=r"^further starts from a network of each part: leave out"
     ):
         run("train", "further", tmp_path, "--together", *options)
 
