@@ -192,7 +192,7 @@ def at(values: npt.NDArray[Any], places: Places) -> npt.NDArray[Any]:
 def most_near(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """At each pixel, the largest of the values [h, w] that are NEAR."""
     square = np.ones((2 * NEAR + 1, 2 * NEAR + 1))
-    largest: npt.NDArray[Any] = dilation(values, square)  # type: ignore[no-untyped-call]
+    largest: npt.NDArray[Any] = dilation(values, square)
     return largest
 
 
