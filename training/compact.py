@@ -41,10 +41,11 @@ def bicubic_phases() -> npt.NDArray[np.float64]:
 
 @keras.saving.register_keras_serializable("doublet")
 class Bicubic(keras.layers.Layer):  # type: ignore[misc]  # Keras has no type hints
-    """Grey levels [n, h, w, 3] to [n, 2h, 2w, 3], as MATLAB's imresize does, edges repeated.
+    """Grey levels [n, h, w, 3] to the four sub-pixels of each, [n, h, w, 12], in detail's order.
 
-    Weighted sums of slices rather than a convolution, because a model server that computes
-    convolutions in bfloat16 would round the whole picture to it.
+    As MATLAB's imresize does, edges repeated. Weighted sums of slices rather than a convolution,
+    because a model server that computes convolutions in bfloat16 would round the whole picture to
+    it.
     """
 
     def call(self, tiles: Any) -> Any:
@@ -52,7 +53,7 @@ class Bicubic(keras.layers.Layer):  # type: ignore[misc]  # Keras has no type hi
             tiles = keras.ops.pad(tiles, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
         rows = [self._weighed(tiles, phase, axis=1) for phase in bicubic_phases()]
         both = [self._weighed(row, phase, axis=2) for row in rows for phase in bicubic_phases()]
-        return keras.ops.depth_to_space(keras.ops.concatenate(both, axis=-1), 2)
+        return keras.ops.concatenate(both, axis=-1)
 
     @staticmethod
     def _weighed(padded: Any, phase: npt.NDArray[np.float64], axis: int) -> Any:
@@ -118,6 +119,5 @@ def detail(width: int = WIDTH, depth: int = DEPTH, seed: int = 0) -> keras.Model
 def member(added: keras.Model) -> keras.Model:
     """A member that adds `added`: float grey levels [n, h, w, 3] to [n, 2h, 2w, 3], unclipped."""
     tiles = keras.Input((None, None, 3), name="tiles")
-    sharpened = keras.ops.depth_to_space(added(tiles), 2)
-    upscaled = Bicubic(dtype="float32")(tiles)
-    return keras.Model(tiles, keras.layers.Add(dtype="float32")([upscaled, sharpened]))
+    phases = keras.layers.Add(dtype="float32")([Bicubic(dtype="float32")(tiles), added(tiles)])
+    return keras.Model(tiles, keras.ops.depth_to_space(phases, 2))

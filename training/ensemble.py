@@ -33,12 +33,12 @@ def doubled_and_spread(details: Sequence[Detail], tiles: tf.Tensor) -> tuple[Any
         lumas += luma
         squares += luma**2
     count = len(details)
-    doubled = Bicubic()(levels) + tf.nn.depth_to_space(added / count, 2)
+    doubled = Bicubic()(levels) + added / count
     # Never the luma of the mean: a model server may round each luma to bfloat16, and a variance
     # holds only between numbers that were rounded alike.
     variance = tf.maximum(squares / count - (lumas / count) ** 2, 0.0)
-    spread = tf.nn.depth_to_space(tf.sqrt(variance) * SPREAD_STEPS_PER_GREY_LEVEL, 2)[..., 0]
-    return as_uint8(doubled), as_uint8(spread)
+    spread = tf.sqrt(variance) * SPREAD_STEPS_PER_GREY_LEVEL
+    return unfolded(doubled), unfolded(spread)[..., 0]
 
 
 def luma_weights() -> npt.NDArray[np.float32]:
@@ -46,5 +46,8 @@ def luma_weights() -> npt.NDArray[np.float32]:
     return np.kron(np.eye(4), np.array(LUMA)[:, None]).astype(np.float32)
 
 
-def as_uint8(levels: tf.Tensor) -> tf.Tensor:
+def unfolded(phases: tf.Tensor) -> tf.Tensor:
+    """Four sub-pixels a pixel, [n, h, w, 4c], to uint8 [n, 2h, 2w, c]."""
+    # Not of bytes: TensorFlow has no kernel for that on a GPU.
+    levels = tf.nn.depth_to_space(phases, 2)
     return tf.cast(tf.clip_by_value(tf.round(levels), 0, 255), tf.uint8)

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from infra.errors import DoubletError
 from tests.training.making import save_one_of_each
 from training.commands import commands
+from training.compact import detail
 from training.evaluation.saved_model import SavedModel
+from training.fitting import checkpoint
 
 
 def run(*arguments: object) -> str:
@@ -50,6 +52,27 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
         assert one.double(picture).shape == (18, 14, 3)
         assert one.double_with_spread(picture)[1] is None
         assert sixteen.double_with_spread(picture)[1] is not None
+
+
+def test_members_go_on_each_from_its_own(tmp_path: Path) -> None:
+    save_one_of_each(tmp_path)
+    runs = tmp_path / "runs"
+    options = ("--runs", runs, "--scoreboard", tmp_path / "s.csv", "--steps", 2)
+    begun = {number: detail(seed=number).get_weights() for number in (3, 4)}
+    for number, weights in begun.items():
+        checkpoint.write(runs / f"member-{number}.npz", {"best": weights}, {})
+    output = run("train", "further", tmp_path, "--members", "34", *options)
+    assert "further-3, step 2 of 2" in output
+    for number, weights in begun.items():
+        (own, *_) = checkpoint.weights(runs / f"further-{number}.npz", "weights")
+        np.testing.assert_allclose(own, weights[0], atol=0.01)
+        assert (own != weights[0]).any()
+    with pytest.raises(DoubletError, match=r"there is no checkpoint .*member-5\.npz: fit it first"):
+        run("train", "further", tmp_path, "--members", "5", *options)
+    with pytest.raises(
+        DoubletError, match=r"^further starts from a network of each part: leave out"
+    ):
+        run("train", "further", tmp_path, "--together", *options)
 
 
 def test_an_architecture_is_studied(tmp_path: Path) -> None:

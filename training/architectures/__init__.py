@@ -36,11 +36,16 @@ class Architecture:
     def double(self, network: keras.Model, picture: Picture) -> Picture:
         """A whole picture, uint8 [h, w, 3] to [2h, 2w, 3], by one of its networks."""
         height, width, _ = picture.shape
-        edges = [(0, -side % self.stride) for side in (height, width)]
-        padded = np.pad(picture, [*edges, (0, 0)], mode="edge")
+        padded = continued(picture, self.stride)
         levels = network((padded[None] * (self.white / 255)).astype(np.float32), training=False)
         doubled = keras.ops.convert_to_numpy(levels)[0, : 2 * height, : 2 * width]
         return rounded(doubled * (255 / self.white))
+
+
+def continued(picture: Picture, stride: int, margin: int = 0) -> Picture:
+    """Its edges repeated: a margin on all sides, and behind it up to multiples of the stride."""
+    edges = [(margin, margin + -(side + 2 * margin) % stride) for side in picture.shape[:2]]
+    return np.pad(picture, [*edges, (0, 0)], mode="edge")
 
 
 SEEDS = 1 << 20

@@ -81,6 +81,20 @@ def _run(double: Callable[[Picture], Picture], picture: Picture) -> tuple[float,
     return time.perf_counter() - began, cpu_seconds() - cpu, energy.joules() - joules
 
 
+def matrix_speed(side: int = 1024) -> float:
+    """Float32 operations of a matrix product in a CPU second: about the most that there are.
+
+    What a convolution costs is bounded by it, so it tells costs of two processors apart.
+    """
+    matrix = np.ones((side, side), np.float32)
+    runs = []
+    for _ in range(RUNS + 1):
+        began = time.process_time()
+        matrix @ matrix
+        runs.append(time.process_time() - began)
+    return float(2 * side**3 / min(runs))
+
+
 def peak_bytes() -> int:
     """The largest resident set of this process or of one that it started, in bytes.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from infra.errors import DoubletError
 from serving.contract import SCALE
-from training.architectures import ARCHITECTURES
+from training.architectures import ARCHITECTURES, continued
 from training.evaluation.subjects import called, of_twice_the_sides
 from training.features.degradation import Picture, rounded
 
@@ -40,8 +40,7 @@ class KerasFile:
 
     def double(self, picture: Picture) -> Picture:
         height, width = picture.shape[:2]
-        behind = [MARGIN + -(side + 2 * MARGIN) % self._stride for side in (height, width)]
-        padded = np.pad(picture, (*((MARGIN, b) for b in behind), (0, 0)), mode="edge")
+        padded = continued(picture, self._stride, MARGIN)
         levels = padded[None].astype(np.float32) * (self._white / 255)
         answer = keras.ops.convert_to_numpy(self._network(levels, training=False))[0]
         doubled = rounded(answer * (255 / self._white))

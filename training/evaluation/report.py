@@ -1,6 +1,7 @@
 """The results in words: Markdown tables, and one line of CSV for each picture and subject."""
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from training.evaluation.cost import Cost
 from training.evaluation.results import Results
 from training.evaluation.scores import Closeness
 from training.evaluation.sets import PictureSet
+from training.evaluation.stars import BRIGHTER
 from training.evaluation.subjects import Bicubic
 from training.processor import processor
 
@@ -153,17 +155,23 @@ def averagings(results: Results) -> list[str]:
 
 
 def stars(results: Results) -> list[str]:
-    """Rings and invented stars."""
-    head = "sky | subject | stars | undershoot, mean | undershoot, largest | invented | lost"
+    """Stars that are found, invented, or ringed."""
+    levels = " / ".join(f"{level:g}" for level in BRIGHTER)
+    head = (
+        f"sky | subject | stars | completeness from {levels} sigma | purity "
+        "| in the result | invented | ring | undershoot, largest"
+    )
     rows = [
         [
             each.pictures,
             each.subject,
             str(each.stars),
-            f"{each.undershoot:.2f}",
-            f"{each.deepest:.1f}",
+            by_brightness(each.completeness),
+            by_brightness(each.purity),
+            str(each.seen),
             str(each.invented),
-            str(each.lost),
+            f"{each.ring:.2f}%",
+            f"{each.deepest:.1f}",
         ]
         for each in results.stars
     ]
@@ -172,10 +180,16 @@ def stars(results: Results) -> list[str]:
     return [
         *table(head, rows),
         "",
-        "Undershoot: how far, in grey levels, the darkest pixel within 6 px of a star is below "
-        "the truth's darkest there. Stars: maxima of 5 standard deviations of the sky; invented "
-        "are those of the result without one of 2.5 in the truth, lost the reverse.",
+        "Completeness: the share of the truth's stars of so many standard deviations that the "
+        "result has; purity: the share of the result's that the truth has; invented: stars of the "
+        "result where the truth has no light of 3 standard deviations. Ring: how much darker than "
+        "the truth the mean star's surroundings are, in percent of its height; undershoot: the "
+        "darkest of one star, in grey levels.",
     ]
+
+
+def by_brightness(shares: tuple[float, ...]) -> str:
+    return " / ".join("none" if math.isnan(share) else f"{share:.1%}" for share in shares)
 
 
 def table(head: str, rows: Iterable[list[str]]) -> list[str]:

@@ -7,14 +7,15 @@ from pathlib import Path
 from infra.errors import DoubletError
 from training.evaluation import plots
 from training.evaluation.averaging import Averaging, averaging, stored_members
-from training.evaluation.cost import cost
+from training.evaluation.cost import cost, matrix_speed
 from training.evaluation.keras_file import KerasFile
 from training.evaluation.report import write_scores
 from training.evaluation.results import Results
 from training.evaluation.saved_model import SavedModel
 from training.evaluation.scores import scores
 from training.evaluation.sets import PictureSet, as_they_are, examples, held_out, with_truth
-from training.evaluation.stars import StarScore, star_score, synthetic_skies
+from training.evaluation.skies import synthetic_skies
+from training.evaluation.stars import star_scores
 from training.evaluation.subjects import Bicubic, Command, Lanczos, Opener, Subject
 from training.processor import computes_in_bfloat16
 
@@ -91,10 +92,6 @@ def skies(pictures: Sequence[PictureSet]) -> list[PictureSet]:
     return [*synthetic_skies(), *(sky for sky in real if sky.examples)]
 
 
-def star_scores(subjects: Sequence[Subject], sky: PictureSet) -> list[StarScore]:
-    return [star_score(subject, sky) for subject in subjects]
-
-
 def averagings(runs: Path, pictures: Sequence[PictureSet]) -> list[Averaging]:
     members = stored_members(runs)
     return [
@@ -105,13 +102,15 @@ def averagings(runs: Path, pictures: Sequence[PictureSet]) -> list[Averaging]:
 
 
 def notes(subjects: Sequence[Subject]) -> list[str]:
-    """What the SavedModels say of themselves, and why one was not measured in bfloat16."""
+    """What the SavedModels say of themselves, and what of this processor bounds their cost."""
     models = [subject for subject in subjects if isinstance(subject, SavedModel)]
     said = [
         f"{model.name}: {model.card['members']} members, {model.card['parameters']:,} parameters, "
         f"trained until {model.card['trained']} from commit {model.card['commit']}."
         for model in models
     ]
+    if models:
+        said.append(f"Matrices of float32: {matrix_speed() / 1e9:.0f} GFLOP in a CPU second here.")
     return said + ([NO_BFLOAT16] if models and not computes_in_bfloat16() else [])
 
 

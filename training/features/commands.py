@@ -34,7 +34,6 @@ def features(
       doublet features train-images-boxable-with-rotation.csv --pictures train --into shards
     """
     from training.features.packing import Packing
-    from training.features.reporting import gather, pack_visibly
+    from training.features.reporting import pack_visibly
 
-    found = gather(sources, pictures, into)
-    typer.echo(pack_visibly(found, into, Packing(shard, smallest)))
+    typer.echo(pack_visibly(sources, pictures, into, Packing(shard, smallest)))

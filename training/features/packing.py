@@ -6,12 +6,14 @@ behind the last one and ends with the same bytes.
 """
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -68,26 +70,42 @@ def pack(
         advance: told how many more sources are done.
 
     Raises:
-        DoubletError: the folder holds something else, or cannot be written.
+        DoubletError: the folder holds something else, cannot be written, or another run is at it.
     """
     ordered = sorted(sources, key=lambda source: (source.group, source.digest, source.name))
     outcome = Outcome()
     try:
-        _claim(into, ordered, packing)
-        with ThreadPoolExecutor() as threads:
+        with _alone(into), ThreadPoolExecutor() as threads:
+            _claim(into, ordered, packing)
             packer = _Packer(into, packing, advance, threads)
             for group, members in groupby(ordered, key=lambda source: source.group):
                 for contents in packer.packed(group, list(members)):
                     outcome.add(group, contents)
-        _conclude(into, outcome)
+            _conclude(into, outcome)
     except OSError as error:
         raise DoubletError(f"{into} cannot be written: {error.strerror}") from error
     return outcome
 
 
+@contextmanager
+def _alone(into: Path) -> Iterator[None]:
+    """Make the folder, and lock it itself: the lock needs no file, and goes with the process."""
+    into.mkdir(parents=True, exist_ok=True)
+    folder = os.open(into, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DoubletError(
+                f"another doublet features is packing into {into}: wait for its end, or stop it"
+            ) from error
+        yield
+    finally:
+        os.close(folder)
+
+
 def _claim(into: Path, sources: list[Source], packing: Packing) -> None:
     """Make sure that the folder is of these sources and settings, or empty."""
-    into.mkdir(parents=True, exist_ok=True)
     facts = hashlib.sha256()
     for source in sources:
         row = [source.name, source.digest, source.rotation, source.licence, source.author]

@@ -1,6 +1,6 @@
-"""What `doublet features` shows a person: a bar while it packs, then what became of everything."""
+"""What `doublet features` shows a person: a bar while it works, then what became of everything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,12 +18,15 @@ from training.features.packing import Packing, pack
 from training.features.sources import Source, files
 
 
-def gather(places: Sequence[Path], pictures: Path | None, into: Path) -> list[Source]:
+def gather(
+    places: Sequence[Path], pictures: Path | None, into: Path, advance: Callable[[], object]
+) -> list[Source]:
     """The sources of folders and of Open Images' lists.
 
     Args:
         pictures: the folder of what the lists name.
         into: where the shards will be, which may not be among the sources.
+        advance: called after each file that was hashed.
 
     Raises:
         DoubletError: a place is of no use, or all of them are empty.
@@ -33,7 +36,7 @@ def gather(places: Sequence[Path], pictures: Path | None, into: Path) -> list[So
         if place.is_dir():
             if into.resolve().is_relative_to(place.resolve()):
                 raise DoubletError(f"{into} is inside {place}: give a folder outside")
-            found += files(place)
+            found += files(place, advance)
         elif place.suffix.lower() != ".csv":
             raise DoubletError(f"{place} is neither a folder nor a CSV of Open Images")
         elif pictures is None:
@@ -45,8 +48,10 @@ def gather(places: Sequence[Path], pictures: Path | None, into: Path) -> list[So
     return found
 
 
-def pack_visibly(sources: list[Source], into: Path, packing: Packing) -> str:
-    """Pack, with a progress bar where somebody is looking; the outcome in one line."""
+def pack_visibly(
+    places: Sequence[Path], pictures: Path | None, into: Path, packing: Packing
+) -> str:
+    """Gather and pack, with a progress bar where somebody looks on; the outcome in one line."""
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -58,8 +63,11 @@ def pack_visibly(sources: list[Source], into: Path, packing: Packing) -> str:
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task("packing", total=len(sources))
-        outcome = pack(sources, into, packing, lambda done: bar.advance(task, done))
+        hashing = bar.add_task("hashing", total=None)
+        sources = gather(places, pictures, into, lambda: bar.advance(hashing))
+        bar.remove_task(hashing)
+        packing_task = bar.add_task("packing", total=len(sources))
+        outcome = pack(sources, into, packing, lambda done: bar.advance(packing_task, done))
     return (
         f"{into}: {outcome.pictures:,} pictures in {sum(outcome.shards.values()):,} shards; "
         f"left out: {len(outcome.duplicates):,} duplicates, {len(outcome.bad):,} bad"

@@ -4,7 +4,7 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -88,9 +88,16 @@ class Source:
         return even(decoded(self.path, self.rotation))
 
 
-def files(folder: Path) -> list[Source]:
-    """Every picture's file in the folder and below it, in the order of its hash."""
-    found = [Source(path, _hash(path), _name(path, folder)) for path in _picture_paths(folder)]
+def files(folder: Path, advance: Callable[[], object] = lambda: None) -> list[Source]:
+    """Every picture's file in the folder and below it, in the order of its hash.
+
+    Args:
+        advance: called after each, because all of them are read.
+    """
+    found = []
+    for path in _picture_paths(folder):
+        found.append(Source(path, _hash(path), _name(path, folder)))
+        advance()
     return sorted(found, key=lambda source: (source.digest, source.name))
 
 

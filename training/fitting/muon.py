@@ -22,12 +22,12 @@ class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no t
     """
 
     def __init__(
-        self, learning_rate: Any, clip: float, members: bool = False, **others: Any
+        self, learning_rate: Any, clip: float | None, members: bool = False, **others: Any
     ) -> None:
         """Make one.
 
         Args:
-            clip: the largest norm of all gradients of a member together.
+            clip: the largest norm of all gradients of a member together; None: any.
             members: whether variables have an axis of members in front.
         """
         super().__init__(learning_rate, weight_decay=None, adam_weight_decay=None, **others)
@@ -40,6 +40,8 @@ class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no t
         return not is_kernel or bool(PIXEL_CHANNELS & {*shape[-2:]})
 
     def _clip_gradients(self, gradients: list[Any]) -> list[Any]:
+        if self.clip is None:
+            return gradients
         squares = sum(self._square(gradient) for gradient in gradients)
         scale = self.clip / ops.maximum(ops.sqrt(squares), self.clip)
         return [

@@ -46,8 +46,9 @@ class Recipe:
     """Steps in which the rate rises."""
     patience: int | None = None
     """Evaluations without a better one after which fitting stops early; None: never."""
-    clip: float = 1.0
-    """Largest norm of all gradients together: keeps a rare bad crop from undoing a network."""
+    clip: float | None = 1.0
+    """Largest norm of all gradients together: keeps a rare bad crop from undoing a network. None:
+    any."""
     average: float = 0.998
     """Momentum of the running average of the weights, which is what is evaluated and kept."""
 
@@ -85,7 +86,7 @@ class Recipe:
         )
 
 
-CLEAN = Degradation(jpeg=0.0, noise=0.0)
+ALIASED = Degradation(jpeg=0.0, noise=0.0, halving="every second pixel")
 
 RECIPES = {
     # The ensemble: sixteen networks that have nothing in common but their design, so that what they
@@ -104,12 +105,13 @@ RECIPES = {
         steps=1_000,
         architecture="unet",
         crop=128,
-        degradation=CLEAN,
+        degradation=ALIASED,
         loss="binary_crossentropy",
         optimiser="adam",
         rate=1e-3,
         schedule="constant",
         warm_up=1,
+        clip=None,
         average=0.0,
     ),
     # One for every architecture, so that they can be compared.

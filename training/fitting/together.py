@@ -65,8 +65,8 @@ def members_together(members: int, batch: int, side: int) -> keras.Model:
     added = keras.layers.Rescaling(MID_GREY, dtype="float32")(x)
     flat = members * batch
     phases = ops.reshape(added, (flat, side, side, 12))
-    upscaled = Bicubic(dtype="float32")(ops.reshape(tiles, (flat, side, side, 3)))
-    doubled = upscaled + ops.depth_to_space(phases, 2)
+    phases += Bicubic(dtype="float32")(ops.reshape(tiles, (flat, side, side, 3)))
+    doubled = ops.depth_to_space(phases, 2)
     return keras.Model(tiles, ops.reshape(doubled, (members, batch, 2 * side, 2 * side, 3)))
 
 

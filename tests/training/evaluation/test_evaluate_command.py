@@ -1,6 +1,7 @@
 """`doublet evaluate`, as a person calls it."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def test_a_saved_model_is_measured_and_everything_is_written(
         for subject in ("bicubic", "Lanczos", "doublet/1"):
             assert f"| {pictures} | 1 | {subject} |" in report
     assert "doublet/1: 2 members" in report
+    assert re.search(r"Matrices of float32: \d+ GFLOP in a CPU second", report)
     assert "| Pearson | Spearman |" in report
     assert "| points of 240 levels | doublet/1 |" in report
     assert card.read_text() == f"{BEGIN}\n{report}{END}\n"

@@ -109,7 +109,24 @@ def test_somebody_who_looks_on_sees_how_far_it_is(folder: Path, tmp_path: Path) 
         pass
     assert process.wait() == 0
     plain = re.sub(rb"\x1b\[[0-9;]*m", b"", shown)
-    assert re.search(rb"\d+/165 \d:\d\d:\d\d", plain)
+    assert re.search(rb"hashing .* \d+/\?", plain)
+    assert re.search(rb"packing .* \d+/165 \d:\d\d:\d\d", plain)
+
+
+def test_two_runs_do_not_pack_into_one_folder(folder: Path, tmp_path: Path) -> None:
+    first = subprocess.Popen(command(folder, "--into", tmp_path / "shards"), cwd=REPOSITORY)
+    try:
+        while not (tmp_path / "shards" / "plan.json").exists():
+            assert first.poll() is None, "it ended before the second began"
+            time.sleep(0.001)
+        first.send_signal(signal.SIGSTOP)
+        second = run(folder, "--into", tmp_path / "shards")
+        assert second.returncode == 1
+        assert re.fullmatch(r"doublet: another doublet features is .*\n", second.stderr)
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert first.wait() == 0
+    assert len(sources(tmp_path / "shards")) == 150
 
 
 def test_open_images_lists_are_taken(tmp_path: Path) -> None:
@@ -142,7 +159,7 @@ def test_what_cannot_be_is_said(
     save(tmp_path / "full" / "a.png", noise(8, 8, 3))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DoubletError, match=f"^{complaint}"):
-        gather([Path(place)], None, Path(into))
+        gather([Path(place)], None, Path(into), lambda: None)
 
 
 def test_it_is_said_in_one_line(tmp_path: Path) -> None:
