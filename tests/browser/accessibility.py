@@ -1,4 +1,4 @@
-"""What axe-core finds wrong with a page for people who use it without seeing, or without a mouse."""
+"""What axe-core finds wrong with a page for people who cannot see it, or use no mouse."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
