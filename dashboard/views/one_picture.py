@@ -94,10 +94,11 @@ def _compared(found: Picture, result: ResultFacts | None) -> None:
     original = Layer(f"Original, {words.pixels(width, height)}", tiles, SCALE)
     bicubic = Layer("Bicubic", tiles, SCALE, enlarged=here(files.bicubic_address(sha256)))
     if result is None:
-        befores, after = (original,), bicubic
+        befores: tuple[Layer, ...] = (original,)
+        after = bicubic
     else:
-        size = words.pixels(result.width, result.height)
         befores = (original, bicubic)
+        size = words.pixels(result.width, result.height)
         after = Layer(f"Doubled, {size}", here(files.tiles_address(result.sha256)), 1)
     spread = (
         Spread(here(files.tiles_address(result.spread_sha256)), SPREAD_STEPS_PER_GREY_LEVEL)
@@ -238,7 +239,7 @@ def _ended(found: Picture) -> None:
         )
     else:
         st.caption(
-            "Its bytes were never stored here: `doublet dead-letters replay` sends its record again."
+            "Its bytes were never stored; `doublet dead-letters replay` sends its record again."
         )
 
 
