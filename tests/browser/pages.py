@@ -118,8 +118,10 @@ class Comparison:
             across, down: fractions of the frame.
         """
         colour: list[int] = self.figure.locator(f".layer.{side} canvas").evaluate(
-            """(canvas, [across, down]) => [...canvas.getContext("2d").getImageData(
-                 Math.floor(across * canvas.width), Math.floor(down * canvas.height), 1, 1).data]""",
+            """(canvas, [across, down]) => {
+                 const [left, top] = [across * canvas.width, down * canvas.height].map(Math.floor)
+                 return [...canvas.getContext("2d").getImageData(left, top, 1, 1).data]
+               }""",
             [across, down],
         )
         return colour

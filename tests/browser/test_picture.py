@@ -1,4 +1,4 @@
-"""The page of one picture in a real browser: divider, zoom, trust view, deep links, and its faults."""
+"""The page of one picture in a real browser: divider, zoom, trust view, deep links."""
 
 import io
 import re
@@ -112,14 +112,10 @@ def test_bicubic_can_stand_before(browser: Browser, dashboard: RunningDashboard)
 def test_the_picture_moves_by_keyboard_when_it_is_zoomed(
     browser: Browser, dashboard: RunningDashboard
 ) -> None:
-    _, doubled, _ = _pixels(dashboard)
     with window(browser, dashboard.address, 1440, "light") as view:
         comparison = view.open(PICTURE).comparison
         comparison.ready()
         comparison.stage.focus()
-        comparison.stage.press("1")
-        comparison.ready()
-        assert comparison.zoom in (100, comparison.zoom)
         for _ in range(6):
             comparison.stage.press("+")
         comparison.ready()
@@ -176,9 +172,7 @@ def test_the_heat_map_is_hotter_where_the_members_disagree(
         assert len({value for value, _ in seen}) > 3
         in_order = [opacity for _, opacity in sorted(seen)]
         assert in_order == sorted(in_order)
-        expect(
-            comparison.figure.get_by_text(re.compile("differ by [0-9.]+ grey levels"))
-        ).to_be_visible()
+        expect(comparison.figure.locator(".legend")).to_contain_text(" grey levels")
         view.require_sound()
 
 
