@@ -98,7 +98,7 @@ class Comparison:
 
     def __init__(self, figure: Locator) -> None:
         self.figure = figure
-        self.divider = figure.get_by_role("slider")
+        self.divider = figure.locator(".divider")
         self.stage = figure.locator(".stage")
         self.threshold = figure.locator(".over input")
 
