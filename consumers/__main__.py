@@ -27,6 +27,7 @@ from infra.eventlog.topics import INTAKE
 from infra.parts import Heartbeat
 from infra.settings import Settings, settings
 from serving.client import GrpcModelServer
+from serving.contract import MODELS
 
 log = logging.getLogger("consumers")
 
@@ -53,20 +54,22 @@ def _consume(
 
     blobs, events = breaker.insist(reach)
     breaker.answered()
-    model = GrpcModelServer(
-        settings.model_server_address,
-        settings.model_name,
-        deadline_s=settings.model_deadline_seconds,
-    )
+    models = {
+        name: GrpcModelServer(
+            settings.model_server_address, name, deadline_s=settings.model_deadline_seconds
+        )
+        for name in (settings.model_name, *MODELS)
+    }
     pipeline = Pipeline(
         events,
         blobs,
-        model,
+        models[settings.model_name],
         Bookkeeper(database),
         Policies.of(settings),
         halt,
         # A quarter of the memory is for records as they come: see BackPressure.
         Memory(settings.memory_limit_bytes * 3 // 4, halt),
+        others=models,
     )
     parts = Parts(
         connect=lambda departures: _join(settings, departures),
@@ -79,7 +82,8 @@ def _consume(
     try:
         Loop(parts, BackPressure.of(settings)).run()
     finally:
-        model.close()  # breaks off a call that outlasts the grace
+        for model in models.values():
+            model.close()  # breaks off a call that outlasts the grace
         events.close()
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import words
+from dashboard import files, words
 from dashboard.access import Right, may
+from dashboard.addresses import here
 from dashboard.connections import database, submitter
 from dashboard.notices import explained
 from infra.admission import MEDIA_TYPES, BadPicture
@@ -15,6 +16,7 @@ from infra.settings import settings
 from producers.following import Follower, Progress, Stage
 
 FOLLOW_SECONDS = 1
+PREVIEW_WIDTH = 160  # beside the progress, also on a phone
 STEPS = {
     Stage.QUEUED: (0.25, "on Kafka, waiting for a consumer"),
     Stage.WORKING: (0.6, "being doubled"),
@@ -39,12 +41,12 @@ def page() -> None:
         "Double again what was doubled before",
         help="Of the files that are dropped from now on. Else the same bytes are doubled once.",
     )
-    files = st.file_uploader(
+    dropped = st.file_uploader(
         "Pictures to double",
         accept_multiple_files=True,
         help="Handed in as soon as they are dropped.",
     )
-    _hand_in(files, again=again)
+    _hand_in(dropped, again=again)
     follow()
 
 
@@ -62,9 +64,9 @@ def _handed_in() -> dict[str, Progress | Refused]:
     return handed_in
 
 
-def _hand_in(files: list[UploadedFile], *, again: bool) -> None:
+def _hand_in(dropped: list[UploadedFile], *, again: bool) -> None:
     handed_in = _handed_in()
-    for file in files:
+    for file in dropped:
         if file.file_id in handed_in:
             continue
         try:
@@ -114,6 +116,19 @@ def _refused(file: Refused) -> None:
 
 
 def _progress(progress: Progress) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if progress.stage is not Stage.DEAD:  # one that cannot be decoded cannot be shown
+            st.image(
+                here(files.preview_address(progress.receipt.sha256)),
+                caption="Bicubic",
+                alt=f"{progress.receipt.name}, doubled by bicubic interpolation",
+                width=PREVIEW_WIDTH,
+            )
+        with st.container():
+            _standing(progress)
+
+
+def _standing(progress: Progress) -> None:
     receipt, stage = progress.receipt, progress.stage
     name = words.literal(receipt.name)
     if stage in STEPS:

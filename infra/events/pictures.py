@@ -67,6 +67,8 @@ class Submission:
     """What the sender says that a viewer must be told."""
     sent_at: datetime | None = None
     traceparent: str | None = None
+    model: str | None = None
+    """The model that is asked for; None leaves it to the consumer."""
 
 
 def upload_id(sha256: str) -> str:
@@ -101,6 +103,22 @@ def upload_event(
         time=sent_at,
         content_type=JSON,
         data=json.dumps({"name": name, **claim.data()}).encode(),
+    )
+
+
+def again_event(
+    source: str, event_id: str, name: str, claim: ClaimCheck, model: str | None, sent_at: datetime
+) -> Envelope:
+    """The event that asks for a known picture once more, under the id that it came by."""
+    wish = {"model": model} if model else {}
+    return Envelope(
+        id=event_id,
+        source=source,
+        type=UPLOADED,
+        subject=name,
+        time=sent_at,
+        content_type=JSON,
+        data=json.dumps({"name": name, **claim.data(), **wish}).encode(),
     )
 
 
@@ -181,6 +199,7 @@ def _claimed(envelope: Envelope) -> Submission:
         remark=data.get("remark"),
         sent_at=envelope.time,
         traceparent=envelope.traceparent,
+        model=data.get("model"),
     )
 
 

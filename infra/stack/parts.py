@@ -1,5 +1,6 @@
 """Which parts the local stack is made of, and how each is started and known to be ready."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ def broker(settings: Settings) -> Part | None:
 
 
 def model_server(settings: Settings) -> Part | None:
-    """The embedded model server, unless MODEL_SERVER names another one.
+    """The embedded model server with every shipped model, unless MODEL_SERVER names another one.
 
     Raises:
         DoubletError: no such model is shipped.
@@ -87,8 +88,7 @@ def model_server(settings: Settings) -> Part | None:
             "--bind_address=127.0.0.1",
             f"--port={ports[0].number}",
             f"--rest_api_port={ports[1].number}",
-            f"--model_name={settings.model_name}",
-            f"--model_base_path={folder}",
+            f"--model_config_file={_model_config(settings)}",
             "--enable_serialization_as_tensor_content=true",
             # Nearly twice as fast where the processor has it, at most one grey level apart.
             "--mixed_precision=bfloat16",
@@ -154,6 +154,23 @@ def workers(settings: Settings, database: Database) -> list[Part]:
 
 def _module(name: str) -> list[str]:
     return [sys.executable, "-m", name]
+
+
+def _model_config(settings: Settings) -> Path:
+    """Write down what is shipped, in the official server's text format."""
+    models = "".join(
+        f"""  config {{
+    name: {json.dumps(folder.name)}
+    base_path: {json.dumps(str(folder))}
+    model_platform: "tensorflow"
+  }}
+"""
+        for folder in sorted(path for path in _models().iterdir() if path.is_dir())
+    )
+    file = settings.doublet_home.absolute() / "models.config"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"model_config_list {{\n{models}}}\n")
+    return file
 
 
 def _models() -> Path:
