@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -120,6 +121,17 @@ class AlertKind(StrEnum):
     """Records were deleted before they were delivered."""
 
 
+class FaultKind(StrEnum):
+    """How a part was at fault."""
+
+    WAITING = "waiting"
+    """It could do nothing, because something else was away."""
+    DIED = "died"
+    """Its process ended by itself."""
+    SILENT = "silent"
+    """It was not heard of; or the database was away, where it would have been."""
+
+
 def _words(enum: type[StrEnum]) -> Enum:
     # Plain text instead of a database's own enumeration: a new state then needs no migration.
     return Enum(
@@ -146,6 +158,7 @@ class Base(DeclarativeBase):
         PartState: _words(PartState),
         GapCause: _words(GapCause),
         AlertKind: _words(AlertKind),
+        FaultKind: _words(FaultKind),
     }
 
 
@@ -340,6 +353,24 @@ class Alert(Base):
     detail: Mapped[str] = mapped_column(Text)
     raised_at: Mapped[datetime]
     cleared_at: Mapped[datetime | None]
+    acknowledged: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a person cleared it; otherwise it has passed."""
+
+
+class Fault(Base):
+    """A stretch of time in which a part did not do its work."""
+
+    __tablename__ = "faults"
+    __table_args__ = (Index("ix_faults_part_ended", "part", "ended_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[FaultKind]
+    detail: Mapped[str] = mapped_column(Text)
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_as: Mapped[PartState | None]
+    """What the part was from then on."""
 
 
 class Part(Base):

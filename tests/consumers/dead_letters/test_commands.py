@@ -36,7 +36,7 @@ def yard(
     yard.consume()
     for text in (b"no picture", b"nor this"):
         yard.events.send(UPLOADS, None, text, [("ce-like", b"\xff")])
-    yard.consume()
+        yard.consume()  # one by one: they may lie on two partitions
     yield yard
     yard.close()
     broker.kill()
