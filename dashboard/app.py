@@ -1,4 +1,4 @@
-"""The dashboard's frame: its three pages, and what all of them need first."""
+"""The dashboard's frame: its pages, and what all of them need first."""
 
 from pathlib import Path
 
@@ -33,6 +33,18 @@ page = st.navigation(
             title="Submit",
             icon=":material/upload:",
             help="Hand pictures in, and follow each to its end.",
+        ),
+        st.Page(
+            "views/trouble.py",
+            title="Trouble",
+            icon=":material/report:",
+            help="Alerts, dead letters and faults: what needs a person, and how it ended.",
+        ),
+        st.Page(
+            "views/models.py",
+            title="Models",
+            icon=":material/network_intelligence:",
+            help="Versions, how good they are and what they cost; promote and roll back.",
         ),
     ],
     position="top",

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from dashboard.replaying import Replayer
 from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
@@ -53,6 +54,11 @@ def submitter() -> Submitter:
     return _submitter(settings())
 
 
+def replayer() -> Replayer:
+    """Sends dead letters again, for all viewers together."""
+    return _replayer(settings())
+
+
 @cache
 def _database(url: str) -> Database:
     return Database(url)
@@ -75,3 +81,8 @@ def _blob_store(url: str) -> BlobStore:
 @cache
 def _submitter(current: Settings) -> Submitter:
     return Submitter(KafkaEventLog(current), blob_store(), Limits.of(current))
+
+
+@cache
+def _replayer(current: Settings) -> Replayer:
+    return Replayer(current, database())

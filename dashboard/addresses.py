@@ -1,0 +1,12 @@
+"""Paths of ours as the viewer's browser reaches them."""
+
+from urllib.parse import urljoin
+
+import streamlit as st
+
+from infra.settings import settings
+
+
+def here(path: str) -> str:
+    """A path of this dashboard, as an address."""
+    return urljoin(st.context.url or f"http://127.0.0.1:{settings().dashboard_port}", path)
