@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 
 from consumers.bookkeeping import Bookkeeper
@@ -24,6 +25,7 @@ from infra.database.engine import Database
 from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog, open_consumer
 from infra.eventlog.topics import INTAKE
+from infra.model_choice import chosen_version
 from infra.parts import Heartbeat
 from infra.settings import Settings, settings
 from serving.client import GrpcModelServer
@@ -56,6 +58,7 @@ def _consume(
     model = GrpcModelServer(
         settings.model_server_address,
         settings.model_name,
+        chosen=partial(chosen_version, database, settings.model_name),
         deadline_s=settings.model_deadline_seconds,
     )
     pipeline = Pipeline(

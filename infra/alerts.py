@@ -76,18 +76,19 @@ def open_alerts(session: Session) -> list[OpenAlert]:
 
 def past_alerts(session: Session, *, limit: int) -> list[PastAlert]:
     """Those that were cleared, the newest first."""
-    rows = session.execute(
-        select(
-            Alert.id,
-            Alert.kind,
-            Alert.subject,
-            Alert.detail,
-            Alert.raised_at,
-            Alert.cleared_at,
-            Alert.acknowledged,
-        )
-        .where(Alert.cleared_at.is_not(None))
-        .order_by(Alert.id.desc())
-        .limit(limit)
+    rows = session.scalars(
+        select(Alert).where(Alert.cleared_at.is_not(None)).order_by(Alert.id.desc()).limit(limit)
     )
-    return [PastAlert(*row) for row in rows]
+    return [
+        PastAlert(
+            row.id,
+            row.kind,
+            row.subject,
+            row.detail,
+            row.raised_at,
+            row.cleared_at,
+            row.acknowledged,
+        )
+        for row in rows
+        if row.cleared_at
+    ]

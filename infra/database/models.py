@@ -357,6 +357,18 @@ class Alert(Base):
     """Whether a person cleared it; otherwise it has passed."""
 
 
+class ModelChoice(Base):
+    """A person's choice of the version of a model to double with; the newest one counts."""
+
+    __tablename__ = "model_choices"
+    __table_args__ = (Index("ix_model_choices_model", "model"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int]
+    chosen_at: Mapped[datetime]
+
+
 class Fault(Base):
     """A stretch of time in which a part did not do its work."""
 

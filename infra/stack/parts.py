@@ -1,5 +1,6 @@
 """Which parts the local stack is made of, and how each is started and known to be ready."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,8 +87,7 @@ def model_server(settings: Settings) -> Part | None:
             "--bind_address=127.0.0.1",
             f"--port={ports[0].number}",
             f"--rest_api_port={ports[1].number}",
-            f"--model_name={settings.model_name}",
-            f"--model_base_path={folder}",
+            f"--model_config_file={_model_config(settings, folder)}",
             "--enable_serialization_as_tensor_content=true",
             # Nearly twice as fast where the processor has it, at most one grey level apart.
             "--mixed_precision=bfloat16",
@@ -95,6 +95,7 @@ def model_server(settings: Settings) -> Part | None:
         ready=lambda: "AVAILABLE" in _page(status),
         ready_within_s=120,
         ports=ports,
+        environment={"CUDA_VISIBLE_DEVICES": "-1"} if settings.model_device == "cpu" else {},
     )
 
 
@@ -154,6 +155,21 @@ def _models() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise DoubletError("the package `serving` is not installed")
     return Path(next(iter(spec.submodule_search_locations))).absolute() / "models"
+
+
+def _model_config(settings: Settings, folder: Path) -> Path:
+    """TensorFlow Serving's configuration: every version there is, so that one can be chosen."""
+    file = settings.doublet_home / "model-server.config"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        "model_config_list { config {\n"
+        f"  name: {json.dumps(settings.model_name)}\n"
+        f"  base_path: {json.dumps(str(folder))}\n"
+        '  model_platform: "tensorflow"\n'
+        "  model_version_policy { all {} }\n"
+        "} }\n"
+    )
+    return file.absolute()
 
 
 def _broker_answers(settings: Settings) -> bool:

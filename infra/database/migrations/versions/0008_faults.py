@@ -1,4 +1,4 @@
-"""Faults of the parts, who cleared an alert, and indexes for a hundred thousand pictures."""
+"""Faults of the parts, who cleared an alert, and which version of a model was chosen."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,3 +27,12 @@ def upgrade() -> None:
         "alerts",
         sa.Column("acknowledged", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
+    op.create_table(
+        "model_choices",
+        sa.Column("id", BIG, nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("version", BIG, nullable=False),
+        sa.Column("chosen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_model_choices_model", "model_choices", ["model"], unique=False)
