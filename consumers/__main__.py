@@ -29,6 +29,7 @@ from infra.model_choice import chosen_version
 from infra.parts import Heartbeat
 from infra.settings import Settings, settings
 from serving.client import GrpcModelServer
+from serving.contract import MODELS
 
 log = logging.getLogger("consumers")
 
@@ -55,21 +56,25 @@ def _consume(
 
     blobs, events = breaker.insist(reach)
     breaker.answered()
-    model = GrpcModelServer(
-        settings.model_server_address,
-        settings.model_name,
-        chosen=partial(chosen_version, database, settings.model_name),
-        deadline_s=settings.model_deadline_seconds,
-    )
+    models = {
+        name: GrpcModelServer(
+            settings.model_server_address,
+            name,
+            chosen=partial(chosen_version, database, name),
+            deadline_s=settings.model_deadline_seconds,
+        )
+        for name in (settings.model_name, *MODELS)
+    }
     pipeline = Pipeline(
         events,
         blobs,
-        model,
+        models[settings.model_name],
         Bookkeeper(database),
         Policies.of(settings),
         halt,
         # A quarter of the memory is for records as they come: see BackPressure.
         Memory(settings.memory_limit_bytes * 3 // 4, halt),
+        others=models,
     )
     parts = Parts(
         connect=lambda departures: _join(settings, departures),
@@ -82,7 +87,8 @@ def _consume(
     try:
         Loop(parts, BackPressure.of(settings)).run()
     finally:
-        model.close()  # breaks off a call that outlasts the grace
+        for model in models.values():
+            model.close()  # breaks off a call that outlasts the grace
         events.close()
 
 

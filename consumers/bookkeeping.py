@@ -36,6 +36,9 @@ from infra.events.pictures import Submission
 from infra.events.reasons import Reason
 from serving.model_server import ServedModel
 
+_LONGEST_COMMIT = 100
+"""As the column is; what a card says is not ours."""
+
 
 @dataclass(frozen=True)
 class StoredResult:
@@ -200,7 +203,9 @@ class Bookkeeper:
             delivery = _locked(session, record)
             if delivery.outcome is not None:
                 return
-            if not _has_result(session, delivery.image_id):
+            if _has_result(session, delivery.image_id):
+                self._end_image(session, delivery, ImageState.DONE)
+            else:
                 self._end_image(session, delivery, ImageState.DEAD, failure.reason, failure.detail)
             self._end_delivery(delivery, Outcome.DEAD, failure.reason)
             session.add(self._dead_letter(record, delivery, failure, burial))
@@ -254,7 +259,12 @@ class Bookkeeper:
             height=stored.doubled.height,
             spread_sha256=stored.spread.sha256 if stored.spread else None,
             mean_spread=stored.doubled.mean_spread,
+            consistency=stored.doubled.consistency,
+            seam_step=stored.doubled.seam_step,
             tiles=stored.doubled.tiles,
+            tile_side=stored.doubled.tiling.side,
+            halo=stored.doubled.tiling.halo,
+            model_commit=str(served.card.get("commit", ""))[:_LONGEST_COMMIT] or None,
             queue_s=timings.queue_s,
             **{f"{stage}_s": seconds for stage, seconds in timings.seconds.items()},
             stored_at=self._clock(),

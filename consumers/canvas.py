@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from consumers.measures import Consistency, SeamStep
 from consumers.picture import Picture, Pixels
 from consumers.png import PngWriter
+from consumers.tiling import Tiling
 from serving.contract import SCALE, SPREAD_STEPS_PER_GREY_LEVEL
 
 _RGB = 3
@@ -32,6 +34,11 @@ class DoubledPicture:
     """Grey PNG of the same size, in quarter grey levels; None where the model has no spread."""
     mean_spread: float | None
     """In grey levels."""
+    consistency: float
+    """In dB, see `Consistency`."""
+    seam_step: float | None
+    """In grey levels, see `SeamStep`."""
+    tiling: Tiling
 
 
 class Canvas(AbstractContextManager["Canvas"]):
@@ -41,13 +48,18 @@ class Canvas(AbstractContextManager["Canvas"]):
     profile is kept.
     """
 
-    def __init__(self, picture: Picture, folder: Path, with_spread: bool) -> None:
+    def __init__(
+        self, picture: Picture, folder: Path, tiling: Tiling, *, with_spread: bool
+    ) -> None:
         self._grey = picture.grey
         self._alpha = picture.alpha
         self.width, self.height = SCALE * picture.width, SCALE * picture.height
         self._file = folder / "doubled.png"
         self._spread_file = folder / "spread.png" if with_spread else None
         self._spread_sum = 0
+        self._tiling = tiling
+        self._consistency = Consistency(picture.pixels)
+        self._seam_step = SeamStep(tiling.core)
         self._row = 0
         self._stack = ExitStack()
         channels = (1 if picture.grey else _RGB) + (self._alpha is not None)
@@ -70,6 +82,8 @@ class Canvas(AbstractContextManager["Canvas"]):
         if self._spread_png is not None and spread is not None:
             self._spread_png.write(spread[:, :, np.newaxis])
             self._spread_sum += int(spread.sum(dtype=np.int64))
+        self._consistency.append(doubled)
+        self._seam_step.append(doubled)
         self._row = rows.stop
 
     def finished(self, tiles: int) -> DoubledPicture:
@@ -82,6 +96,9 @@ class Canvas(AbstractContextManager["Canvas"]):
             tiles=tiles,
             spread_file=self._spread_file,
             mean_spread=quarters / SPREAD_STEPS_PER_GREY_LEVEL if self._spread_file else None,
+            consistency=self._consistency.decibels,
+            seam_step=self._seam_step.grey_levels,
+            tiling=self._tiling,
         )
 
     def __exit__(

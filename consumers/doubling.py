@@ -56,7 +56,7 @@ class Doubler:
             HandedBack: stopping was asked for; likewise.
         """
         plan = TilePlan(picture.pixels, self._tiling)
-        with Canvas(picture, folder, self._with_spread) as canvas:
+        with Canvas(picture, folder, self._tiling, with_spread=self._with_spread) as canvas:
             for band in plan.bands():
                 doubled, spread = self._double_band(plan, band, canvas.width, timings, halt)
                 with timings.stage("join"):

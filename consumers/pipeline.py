@@ -12,9 +12,9 @@ is interrupted by an outage is resumed where it stood, and consumes no attempt.
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,8 +46,14 @@ from infra.events.pictures import Submission, read_submission
 from infra.events.reasons import Reason
 from infra.events.settled import settled_event
 from infra.settings import Settings
-from serving.contract import CHANNELS
-from serving.errors import ModelMisbehaved, ModelRefused, ModelServerSlow, VersionGone
+from serving.contract import CHANNELS, DOUBLET
+from serving.errors import (
+    ModelMisbehaved,
+    ModelRefused,
+    ModelServerSlow,
+    ModelServerUnavailable,
+    VersionGone,
+)
 from serving.model_server import ModelServer, ServedModel
 
 log = logging.getLogger(__name__)
@@ -76,6 +82,8 @@ class Policies:
     limits: Limits
     doubling: DoublingPolicy
     retry: RetryPolicy
+    model_name: str = DOUBLET
+    """What an event that names no model is doubled with."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Policies":
@@ -84,6 +92,7 @@ class Policies:
             Limits.of(settings),
             DoublingPolicy.of(settings),
             RetryPolicy(settings.max_attempts, max_replays=settings.max_replays),
+            settings.model_name,
         )
 
 
@@ -129,6 +138,8 @@ class Pipeline:
     halt: Halt
     memory: Memory
     clock: Clock = utc_now
+    others: Mapping[str, ModelServer] = field(default_factory=dict)
+    """What an event may ask for by its name in place of ``model``."""
 
 
 class Journey:
@@ -139,6 +150,7 @@ class Journey:
         self._large_too = large_too
         self._books = pipeline.books
         self._record = record
+        self._model = pipeline.model
         self._submission: Submission | None = None
         self._attempt: int | None = None
         self._failure: Failure | None = None
@@ -174,6 +186,7 @@ class Journey:
     def _double(self) -> None:
         submission = self._submission = self._read()
         image_id = self._books.open_image(self._record, submission)
+        self._model = self._wanted_model(submission.model)
         blob, content = self._fetch(submission)
         size = size_of(content)
         if size.large and not self._large_too:
@@ -214,7 +227,7 @@ class Journey:
         self._books.note_picture(image_id, picture)
         with _scratch_folder() as folder:
             try:
-                doubler = Doubler(pipeline.model, served, pipeline.policies.doubling)
+                doubler = Doubler(self._model, served, pipeline.policies.doubling)
                 doubled = doubler.double(picture, folder, timings, pipeline.halt)
             except ModelRefused as error:
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
@@ -233,9 +246,25 @@ class Journey:
 
     def _describe(self) -> ServedModel:
         try:
-            return self._pipeline.model.describe()
+            return self._model.describe()
         except ModelMisbehaved as error:
             raise ModelUnfit(f"the served model cannot be used: {error}") from error
+
+    def _wanted_model(self, name: str | None) -> ModelServer:
+        """The model that an event asks for; it must not wait for one that nobody serves."""
+        usual = self._pipeline.model
+        if name is None or name == self._pipeline.policies.model_name:
+            return usual
+        model = self._pipeline.others.get(name)
+        if model is None:
+            raise Dead(Failure(Reason.MODEL_REFUSED, "model", f"there is no model {name!r}"))
+        try:
+            model.status()
+        except ModelServerUnavailable as error:
+            usual.status()  # a server that is away is waited for
+            detail = f"the model server has no model {name!r}"
+            raise Dead(Failure(Reason.MODEL_REFUSED, "model", detail)) from error
+        return model
 
     def _read(self) -> Submission:
         if not all(is_readable(name) for name, _ in self._record.headers):
@@ -305,7 +334,7 @@ class Journey:
         side = self._pipeline.policies.doubling.tile_side
         grey = np.full((1, side, side, CHANNELS), 128, np.uint8)
         try:
-            self._pipeline.model.double(grey, version=served.version, spread=False)
+            self._model.double(grey, version=served.version, spread=False)
         except (ModelMisbehaved, ModelServerSlow) as error:
             raise ModelSick(f"it fails at a plain grey tile as well: {error}") from error
         except VersionGone:

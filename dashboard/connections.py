@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from dashboard.pyramids import Pyramids
 from dashboard.replaying import Replayer
 from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
@@ -10,7 +11,11 @@ from infra.database.migrate import revision
 from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog
 from infra.settings import Settings, settings
+from producers.resubmitting import Resubmitter
 from producers.submitting import Submitter
+
+RESULT_FACTOR = 4
+"""A result has four times the pixels of the largest picture that is taken."""
 
 
 class NoTables(DoubletError):
@@ -45,6 +50,15 @@ def blob_store() -> BlobStore:
     return _blob_store(settings().blobs)
 
 
+def pyramids() -> Pyramids:
+    """The tiles of the pictures in the blob store.
+
+    Raises:
+        BlobStoreUnavailable: it cannot be opened.
+    """
+    return _pyramids(settings())
+
+
 def submitter() -> Submitter:
     """Hands pictures in to the configured Kafka; any number of viewers may use it at once.
 
@@ -57,6 +71,15 @@ def submitter() -> Submitter:
 def replayer() -> Replayer:
     """Sends dead letters again, for all viewers together."""
     return _replayer(settings())
+
+
+def resubmitter() -> Resubmitter:
+    """Hands known pictures in once more.
+
+    Raises:
+        EventLogUnavailable, BadDatabaseUrl: one of the two cannot be used.
+    """
+    return Resubmitter(_events(settings()), database())
 
 
 @cache
@@ -79,8 +102,19 @@ def _blob_store(url: str) -> BlobStore:
 
 
 @cache
+def _pyramids(current: Settings) -> Pyramids:
+    most = RESULT_FACTOR * current.max_picture_pixels
+    return Pyramids(blob_store(), current.doublet_home / "tiles", most)
+
+
+@cache
+def _events(current: Settings) -> KafkaEventLog:
+    return KafkaEventLog(current)
+
+
+@cache
 def _submitter(current: Settings) -> Submitter:
-    return Submitter(KafkaEventLog(current), blob_store(), Limits.of(current))
+    return Submitter(_events(current), blob_store(), Limits.of(current))
 
 
 @cache

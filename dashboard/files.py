@@ -1,44 +1,51 @@
-"""The addresses of pictures: previews for the pages, files to keep.
+"""The addresses of pictures: tiles and previews for the pages, files to keep.
 
 Pages name these addresses and the browser fetches what it shows: no page carries a picture's
 bytes. What lies under a hash or an id never changes, so the browser may keep it for ever.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import lru_cache, wraps
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard.connections import blob_store, database
-from dashboard.previews import NoPreview, Preview, fitting, thumbnail
+from dashboard.connections import blob_store, database, pyramids
+from dashboard.previews import NoPreview, Preview, enlarged, thumbnail
+from dashboard.pyramids import NoSuchTile
 from dashboard.queries.pictures import StoredFile, original_file, result_file
 from infra.blobs import BadBlobReference, Blob, BlobMissing
 from infra.errors import Unavailable
 from infra.settings import settings
 
-OVERVIEW = 2048
-"""Longest side of a preview in pixels: fills a large screen."""
-DETAIL = 4096
-"""Longest side of a preview to zoom into: every pixel of a result of 16 megapixels."""
+PREVIEW = 1024
+"""Longest side of a preview in pixels: a card of the page Submit, sharp on a dense screen."""
 CARD = (320, 240)
 """Width and height of a thumbnail in pixels: a card of the list, sharp on a dense screen."""
 
-RESULT_FACTOR = 4
-"""A result has four times the pixels of the largest picture that is taken."""
-
-_PREVIEWS_KEPT = 32
-"""Some 2 MB each: what a few viewers look at in a minute."""
+_PREVIEWS_KEPT = 64
+"""Some 300 kB each."""
 _THUMBNAILS_KEPT = 2_000
 """Some 15 kB each."""
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 
-def preview_address(sha256: str, side: int) -> str:
-    """Where a preview no larger than ``side`` (OVERVIEW or DETAIL) is found."""
-    return f"/previews/{sha256}/{side}"
+def tiles_address(sha256: str) -> str:
+    """Where a picture tells of its tiles; they lie beneath it, as ``<level>/<column>_<row>``."""
+    return f"/tiles/{sha256}"
+
+
+def bicubic_address(sha256: str) -> str:
+    """Beneath which the tiles of a picture doubled by bicubic interpolation lie."""
+    return f"/bicubic/{sha256}"
+
+
+def preview_address(sha256: str) -> str:
+    """Where a picture is found at twice its size, by bicubic interpolation, if that is small."""
+    return f"/previews/{sha256}"
 
 
 def thumbnail_address(sha256: str) -> str:
@@ -66,7 +73,7 @@ def _refusing(handler: Handler) -> Handler:
     def refusing(request: Request) -> Response:
         try:
             return handler(request)
-        except (BlobMissing, BadBlobReference) as error:
+        except (BlobMissing, BadBlobReference, NoSuchTile) as error:
             return PlainTextResponse(str(error), 404)
         except NoPreview as error:
             return PlainTextResponse(str(error), 415)
@@ -77,11 +84,26 @@ def _refusing(handler: Handler) -> Handler:
 
 
 @_refusing
+def _about(request: Request) -> Response:
+    about = pyramids().about(Blob(request.path_params["sha256"]))
+    return JSONResponse(asdict(about), headers=_FOR_EVER)
+
+
+@_refusing
+def _tile(request: Request) -> Response:
+    at = request.path_params
+    return _shown(pyramids().tile(Blob(at["sha256"]), at["level"], at["column"], at["row"]))
+
+
+@_refusing
+def _bicubic(request: Request) -> Response:
+    at = request.path_params
+    return _shown(pyramids().bicubic(Blob(at["sha256"]), at["column"], at["row"]))
+
+
+@_refusing
 def _preview(request: Request) -> Response:
-    side = request.path_params["side"]
-    if side not in (OVERVIEW, DETAIL):
-        raise BlobMissing(f"previews have sides of {OVERVIEW} or {DETAIL} pixels")
-    return _shown(_fitting(request.path_params["sha256"], side))
+    return _shown(_enlarged(request.path_params["sha256"]))
 
 
 @_refusing
@@ -102,7 +124,10 @@ def _result(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/previews/{sha256}/{side:int}", _preview),
+    Route("/tiles/{sha256}", _about),
+    Route("/tiles/{sha256}/{level:int}/{column:int}_{row:int}", _tile),
+    Route("/bicubic/{sha256}/{column:int}_{row:int}", _bicubic),
+    Route("/previews/{sha256}", _preview),
     Route("/thumbnails/{sha256}", _thumbnail),
     Route("/originals/{id:int}", _original),
     Route("/results/{id:int}", _result),
@@ -110,17 +135,13 @@ ROUTES = [
 
 
 @lru_cache(_PREVIEWS_KEPT)
-def _fitting(sha256: str, side: int) -> Preview:
-    return fitting(blob_store().get(Blob(sha256)), side, _most_pixels())
+def _enlarged(sha256: str) -> Preview:
+    return enlarged(blob_store().get(Blob(sha256)), PREVIEW, settings().max_picture_pixels)
 
 
 @lru_cache(_THUMBNAILS_KEPT)
 def _card(sha256: str) -> Preview:
-    return thumbnail(blob_store().get(Blob(sha256)), *CARD, _most_pixels())
-
-
-def _most_pixels() -> int:
-    return RESULT_FACTOR * settings().max_picture_pixels
+    return thumbnail(blob_store().get(Blob(sha256)), *CARD, settings().max_picture_pixels)
 
 
 def _shown(picture: Preview) -> Response:
@@ -133,7 +154,8 @@ def _attached(file: StoredFile | None) -> Response:
     # An attachment that is not sniffed: whatever somebody handed in is never run as a page.
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+        "content-length": str(blob_store().size(Blob(file.sha256))),
         "x-content-type-options": "nosniff",
     }
-    content = blob_store().get(Blob(file.sha256))
-    return Response(content, media_type=file.media_type, headers=headers | _FOR_EVER)
+    content = blob_store().chunks(Blob(file.sha256))
+    return StreamingResponse(content, media_type=file.media_type, headers=headers | _FOR_EVER)

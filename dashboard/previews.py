@@ -3,6 +3,7 @@
 import io
 import threading
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -13,15 +14,18 @@ from infra.errors import DoubletError
 FORMATS = (*MEDIA_TYPES, "MPO")
 """The formats that the producers let in; MPO is Pillow's name for some phones' JPEG."""
 
-QUALITY = 95
-"""Of JPEG and WebP: no block shows where single pixels are compared."""
+QUALITY = 90
+"""Of JPEG and WebP; single pixels are looked at in tiles, which lose nothing."""
 THUMBNAIL_QUALITY = 80
 
 _TO_EIGHT_BITS = 257
 """65535 / 255: white stays white."""
 
+_BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError)
+"""What Pillow raises at bytes that are not what they promised."""
+
 _one_at_a_time = threading.Lock()
-"""The largest result has 480 megapixels, 2 GB decoded with transparency; two would be 4 GB."""
+"""The largest original has 120 megapixels, half a GB decoded; a page asks for many at once."""
 
 
 class NoPreview(DoubletError):
@@ -36,40 +40,66 @@ class Preview:
     media_type: str
 
 
-def fitting(content: bytes, side: int, max_pixels: int) -> Preview:
-    """The whole picture, no side longer than ``side``; never enlarged.
+def enlarged(content: bytes, side: int, max_pixels: int) -> Preview:
+    """The whole picture at twice its size by bicubic interpolation, no side above ``side``.
 
     Raises:
         NoPreview: broken, of an unknown format, or of more than ``max_pixels``.
     """
-    with _one_at_a_time:
-        image = _decoded(content, (side, side), max_pixels)
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        return _encoded(image, QUALITY)
+    with _one_at_a_time, opened(io.BytesIO(content), max_pixels) as image:
+        shown = decoded(image, (side, side))
+        factor = min(2, side / max(shown.size))
+        size = (max(1, round(factor * shown.width)), max(1, round(factor * shown.height)))
+        return _encoded(shown.resize(size, Image.Resampling.BICUBIC), QUALITY)
 
 
 def thumbnail(content: bytes, width: int, height: int, max_pixels: int) -> Preview:
     """The picture's middle, filling exactly this many pixels.
 
     Raises:
-        NoPreview: as for `fitting`.
+        NoPreview: as for `enlarged`.
     """
-    with _one_at_a_time:
-        image = _decoded(content, (2 * width, 2 * height), max_pixels)
-        filled = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    with _one_at_a_time, opened(io.BytesIO(content), max_pixels) as image:
+        shown = decoded(image, (2 * width, 2 * height))
+        filled = ImageOps.fit(shown, (width, height), Image.Resampling.LANCZOS)
         return _encoded(filled, THUMBNAIL_QUALITY)
 
 
-def _decoded(content: bytes, wanted: tuple[int, int], max_pixels: int) -> Image.Image:
+def opened(file: IO[bytes], max_pixels: int) -> Image.Image:
+    """A picture of which only the header was read.
+
+    Raises:
+        NoPreview: broken, of an unknown format, or of more than ``max_pixels``.
+    """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise NoPreview(f"{image.width} x {image.height} pixels are too many to show")
-            image.draft("RGB", wanted)  # a JPEG is then decoded small at once
-            image.load()
-            return _shown(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError) as error:
-        raise NoPreview(f"not a picture that can be shown: {error}") from error
+        image = Image.open(file, formats=FORMATS)
+    except _BROKEN as error:
+        raise _not_shown(error) from error
+    if image.width * image.height > max_pixels:
+        raise NoPreview(f"{image.width} x {image.height} pixels are too many to show")
+    return image
+
+
+def decoded(image: Image.Image, wanted: tuple[int, int] | None = None) -> Image.Image:
+    """An opened picture, upright, in 8 bits, grey or RGB, with transparency or without.
+
+    Args:
+        wanted: a size that is enough: a JPEG is then decoded small at once.
+
+    Raises:
+        NoPreview: it is broken.
+    """
+    try:
+        if wanted:
+            image.draft("RGB", wanted)
+        image.load()
+        return _shown(ImageOps.exif_transpose(image))
+    except _BROKEN as error:
+        raise _not_shown(error) from error
+
+
+def _not_shown(error: Exception) -> NoPreview:
+    return NoPreview(f"not a picture that can be shown: {error}")
 
 
 def _shown(image: Image.Image) -> Image.Image:

@@ -12,6 +12,7 @@ from infra.eventlog.clients import EventLogUnavailable
 from infra.eventlog.offsets import PartitionOffsets, intake_offsets
 from infra.settings import Settings
 from serving.client import GrpcModelServer, VersionStatus
+from serving.contract import MODELS
 from serving.errors import ModelServerError
 
 KAFKA_SECONDS = 1.5
@@ -20,6 +21,9 @@ CONNECT_SECONDS = 0.3
 """Even another continent's handshake takes no longer."""
 MODEL_SERVER_SECONDS = 1.5
 """The model server answers in milliseconds, unless its work takes every core there is."""
+
+AVAILABLE = "AVAILABLE"
+"""The state of a version that answers."""
 
 Answer = TypeVar("Answer")
 
@@ -40,6 +44,14 @@ class ModelServerAnswer:
     trouble: str | None = None
     device: str | None = None
     """What it computes on, where it says so."""
+
+
+@dataclass(frozen=True)
+class ModelsAnswer:
+    """Names and versions of the models that are served, or why there are none."""
+
+    served: tuple[tuple[str, int], ...]
+    trouble: str | None = None
 
 
 def ask_kafka(settings: Settings) -> KafkaAnswer:
@@ -69,6 +81,24 @@ def ask_model_server(settings: Settings) -> ModelServerAnswer:
         return ModelServerAnswer((), str(error))
     finally:
         server.close()
+
+
+def ask_models(settings: Settings) -> ModelsAnswer:
+    """Which models an event may ask for, each in the version that answers now."""
+    address = settings.model_server_address
+    if not _listening(address):
+        return ModelsAnswer((), f"nothing listens at {address}")
+    served = []
+    for name in dict.fromkeys((settings.model_name, *MODELS)):
+        server = GrpcModelServer(address, name, deadline_s=MODEL_SERVER_SECONDS)
+        try:
+            available = [it.version for it in server.status() if it.state == AVAILABLE]
+        except (ModelServerError, Unavailable):
+            continue  # it does not have this one
+        finally:
+            server.close()
+        served += [(name, max(available))] if available else []
+    return ModelsAnswer(tuple(served), None if served else f"{address} serves no model of ours")
 
 
 def _listening(server: str) -> bool:

@@ -43,7 +43,7 @@ def doublings(window: timedelta, ended: int) -> list[running.Doubling]:
 
 
 def lag(window: timedelta) -> running.LagHistory:
-    """The lag over the last ``window``, as it was at most SAMPLE_SECONDS ago: it is not sampled oftener.
+    """The lag over the last ``window``, read no oftener than it is sampled.
 
     Raises:
         DatabaseUnavailable: it is away.

@@ -97,6 +97,9 @@ class BlobStore(Protocol):
     def get(self, blob: Blob) -> bytes:
         """The bytes; raises BlobMissing."""
 
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """The bytes, some MiB at a time; raises BlobMissing before the first."""
+
     def size(self, blob: Blob) -> int:
         """The length in bytes; raises BlobMissing."""
 
@@ -129,7 +132,16 @@ class ObjectBlobStore:
         try:
             return bytes(obstore.get(self._store, blob.path).bytes())
         except FileNotFoundError:
-            raise BlobMissing(f"the blob store holds no {blob.reference}") from None
+            raise _missing(blob) from None
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        try:
+            for chunk in obstore.get(self._store, blob.path):
+                yield bytes(chunk)
+        except FileNotFoundError:
+            raise _missing(blob) from None
         except (BaseError, OSError) as error:
             raise _unavailable(error) from error
 
@@ -137,7 +149,7 @@ class ObjectBlobStore:
         try:
             return obstore.head(self._store, blob.path)["size"]
         except FileNotFoundError:
-            raise BlobMissing(f"the blob store holds no {blob.reference}") from None
+            raise _missing(blob) from None
         except (BaseError, OSError) as error:
             raise _unavailable(error) from error
 
@@ -183,6 +195,10 @@ def open_blob_store(url: str) -> BlobStore:
         raise BlobStoreUnavailable(
             f"cannot open the blob store {url!r}: {_first_line(error)}; check BLOB_STORE"
         ) from error
+
+
+def _missing(blob: Blob) -> BlobMissing:
+    return BlobMissing(f"the blob store holds no {blob.reference}")
 
 
 def _unavailable(error: Exception) -> BlobStoreUnavailable:

@@ -25,6 +25,9 @@ DOUBLET = "doublet"
 DOUBLET_FAST = "doublet-fast"
 """One network distilled from the ensemble; it has no ``spread``."""
 
+MODELS = (DOUBLET, DOUBLET_FAST)
+"""What an event may ask for by name, where the server has it."""
+
 STABLE = "stable"
 CANARY = "canary"
 LABELS = (STABLE, CANARY)

@@ -1,11 +1,12 @@
-// One comparison: a divider between two pictures of the same thing, and a zoom for both.
-// Positions are fractions of the picture, lengths are CSS pixels of the frame.
+// One comparison: a divider between two pictures of the same thing, a zoom for both, and the trust
+// view over the one after. Positions are fractions of the picture, lengths are CSS pixels.
 
 const STEP = 2 // percent that an arrow key moves the divider
 const LEAP = 10 // percent with Shift, or with Page Up and Page Down
 const ZOOM_STEP = 1.5
-const DEEPEST = 16 // CSS pixels that one pixel of the result may fill
-const NO_PREVIEW = "A preview cannot be made of this picture; it can be downloaded below."
+const PAN_STEP = 0.1 // of the frame, for each arrow key
+const DEEPEST = 32 // CSS pixels that one pixel of the result may fill
+const REMEMBER_MS = 300 // after the last change: browsers refuse an address that changes all the time
 
 const comparisons = new WeakMap()
 
@@ -25,17 +26,23 @@ export default function ({ data, parentElement }) {
 class Comparison {
   constructor(root) {
     const find = (selector) => root.querySelector(selector)
+    this.figure = find("figure")
     this.stage = find(".stage")
     this.divider = find(".divider")
-    this.beforeLayer = find(".layer.before")
-    this.images = { before: find(".before img"), after: find(".after img") }
+    this.layers = { before: find(".layer.before"), after: find(".layer.after"), trust: find(".layer.trust") }
     this.tags = { before: find(".tag-before"), after: find(".tag-after") }
     this.level = find(".level")
-    this.failure = find(".failure")
-    this.split = 50
+    this.notice = find(".notice")
+    this.against = find(".against")
+    this.trusting = find(".trusting")
+    this.trustMode = find(".trust-mode")
+    this.legend = find(".legend")
+    this.over = find(".over")
+    this.threshold = find(".over input")
     this.pointers = new Map()
 
-    this.divider.onkeydown = (event) => this.key(event)
+    this.divider.onkeydown = (event) => this.key(event, this.dividerKeys(event.shiftKey))
+    this.stage.onkeydown = (event) => this.key(event, this.stageKeys())
     this.stage.onpointerdown = (event) => this.press(event)
     this.stage.onpointermove = (event) => this.move(event)
     this.stage.onpointerup = (event) => this.release(event)
@@ -47,6 +54,9 @@ class Comparison {
     find(".out").onclick = () => this.zoom(1 / ZOOM_STEP)
     find(".fit").onclick = () => this.fit()
     find(".pixels").onclick = () => this.zoomTo(4 / (this.fitted * window.devicePixelRatio))
+    this.against.onchange = () => this.change()
+    this.trustMode.onchange = () => this.change()
+    this.threshold.oninput = () => this.change()
     this.resizing = new ResizeObserver(() => this.layout())
     this.resizing.observe(this.stage)
   }
@@ -54,41 +64,77 @@ class Comparison {
   close() {
     this.resizing.disconnect()
     this.stage.removeEventListener("wheel", this.wheel)
+    cancelAnimationFrame(this.frame)
+    clearTimeout(this.remembering)
   }
 
   show(data) {
-    const same = this.data && this.data.after.overview === data.after.overview
+    const content = JSON.stringify(data)
+    if (this.content === content) return this.layout()
+    this.content = content
     this.data = data
-    for (const side of ["before", "after"]) {
-      const image = this.images[side]
-      this.tags[side].textContent = data[side].label
-      image.alt = `${data.name}, ${data[side].label}`
-      if (same) continue
-      image.onerror = () => this.fail()
-      image.src = data[side].overview
-      image.dataset.shows = "overview"
-    }
-    this.stage.style.aspectRatio = `${data.after.width} / ${data.after.height}`
-    this.stage.style.setProperty("--shape", data.after.width / data.after.height)
-    if (!same) {
-      this.failure.hidden = true
-      this.fit()
-    }
+    const changed = () => this.draw()
+    this.befores = data.befores.map((before) => new TiledPicture(before, changed))
+    this.after = new TiledPicture(data.after, changed)
+    this.spread = data.spread ? new Spread(data.spread, changed) : null
+    this.trusting.hidden = !this.spread
+    this.stage.setAttribute("aria-label", `${data.name}: before and after, to zoom and move`)
+    this.stage.style.aspectRatio = `${data.width} / ${data.height}`
+    this.stage.style.setProperty("--shape", data.width / data.height)
+    this.against.replaceChildren(...data.befores.map((before, at) => new Option(before.label, at)))
+    this.trustMode.value = "off"
+    this.split = 50
+    this.scale = 1
+    this.centre = [0.5, 0.5]
+    this.recall()
     this.layout()
   }
 
-  fail() {
-    this.failure.textContent = NO_PREVIEW
-    this.failure.hidden = false
+  // A view in the address: whoever opens it sees the same pixels.
+
+  recall() {
+    const view = new URLSearchParams(location.hash.slice(1))
+    const number = (name, otherwise) => (view.has(name) ? Number(view.get(name)) : otherwise)
+    this.split = Math.min(Math.max(number("split", 50) || 0, 0), 100)
+    this.zoomed = number("zoom", 0) || 0
+    const centre = (view.get("at") ?? "").split(",").map(Number)
+    if (centre.length === 2 && centre.every(Number.isFinite)) this.centre = centre
+    this.against.selectedIndex = Math.max(0, this.data.befores.findIndex((it) => it.label === view.get("before")))
+    if (this.spread && ["heat", "hide"].includes(view.get("trust"))) this.trustMode.value = view.get("trust")
+    this.wantedThreshold = number("over", 0) * (this.spread?.steps ?? 1)
+  }
+
+  remember() {
+    clearTimeout(this.remembering)
+    this.remembering = setTimeout(() => {
+      const view = new URLSearchParams({ split: Math.round(this.split) })
+      if (this.against.selectedIndex > 0) view.set("before", this.against.selectedOptions[0].label)
+      if (this.scale > 1) {
+        view.set("zoom", (this.fitted * this.scale).toFixed(4))
+        view.set("at", this.centre.map((at) => at.toFixed(5)).join(","))
+      }
+      if (this.trustMode.value !== "off") view.set("trust", this.trustMode.value)
+      if (this.trustMode.value === "hide") view.set("over", this.threshold.value / this.spread.steps)
+      history.replaceState(history.state, "", `${location.pathname}${location.search}#${view}`)
+    }, REMEMBER_MS)
+  }
+
+  change() {
+    this.draw()
+    this.remember()
   }
 
   // Layout
 
   layout() {
     if (!this.data) return
-    const { width, height } = this.data.after
+    const { width, height } = this.data
     this.fitted = Math.min(this.stage.clientWidth / width, this.stage.clientHeight / height)
     if (!this.fitted) return
+    if (this.zoomed) {
+      this.scale = Math.max(1, this.zoomed / this.fitted)
+      this.zoomed = 0
+    }
     this.scale = Math.min(this.scale, this.deepest())
     this.keepInside()
     this.draw()
@@ -109,68 +155,115 @@ class Comparison {
   }
 
   extents() {
-    const { width, height } = this.data.after
+    const { width, height } = this.data
     return [width * this.fitted * this.scale, height * this.fitted * this.scale]
   }
 
   draw() {
-    const [width, height] = this.extents()
-    const left = this.stage.clientWidth / 2 - this.centre[0] * width
-    const top = this.stage.clientHeight / 2 - this.centre[1] * height
-    for (const side of ["before", "after"]) {
-      const image = this.images[side]
-      Object.assign(image.style, {
-        left: `${left}px`,
-        top: `${top}px`,
-        width: `${width}px`,
-        height: `${height}px`,
-      })
-      // Pixels are squares as soon as one fills more than one of the screen's.
-      const enlarged = (width / this.data[side].width) * window.devicePixelRatio > 1.5
-      image.classList.toggle("pixelated", enlarged && this.scale > 1)
-      this.sharpen(side, width)
-    }
-    this.beforeLayer.style.clipPath = `inset(0 ${100 - this.split}% 0 0)`
-    this.divider.style.left = `${this.split}%`
-    const percent = Math.round(this.split)
-    this.divider.setAttribute("aria-valuenow", percent)
-    this.divider.setAttribute("aria-valuetext", `${percent} percent before`)
+    cancelAnimationFrame(this.frame)
+    this.figure.dataset.drawn = "no"
+    this.frame = requestAnimationFrame(() => this.drawNow())
+  }
+
+  drawNow() {
+    if (!this.fitted) return
+    const before = this.befores[this.against.selectedIndex]
+    const drawn = [
+      before.draw(this.canvas("before"), this.view()),
+      this.after.draw(this.canvas("after"), this.view()),
+      this.drawTrust(),
+    ]
+    this.showNotice([before, this.after, this.spread?.picture])
+    this.showDivider()
+    this.label("before", this.data.befores[this.against.selectedIndex].label)
+    this.label("after", this.data.after.label)
     this.stage.classList.toggle("zoomed", this.scale > 1)
     const perPixel = this.fitted * this.scale * window.devicePixelRatio
     this.level.textContent = `${Math.round(perPixel * 100)}%`
     this.level.title = "Screen pixels for one pixel of the doubled picture"
+    this.figure.dataset.drawn = drawn.every(Boolean) ? "yes" : "no"
   }
 
-  // Fetch the preview with more pixels once the first one has too few for this zoom.
-  sharpen(side, shown) {
-    const image = this.images[side]
-    const wanted = shown * window.devicePixelRatio
-    if (image.dataset.shows !== "overview" || !image.complete || this.scale === 1) return
-    if (image.naturalWidth >= this.data[side].width || wanted <= image.naturalWidth) return
-    image.dataset.shows = "detail"
-    const finer = new Image()
-    const address = this.data[side].detail
-    finer.onload = () => {
-      if (this.data[side].detail === address) image.src = address
+  // The drawing surface of a layer, as many pixels as the screen has there.
+  canvas(name) {
+    const canvas = this.layers[name].querySelector("canvas")
+    const width = Math.round(this.stage.clientWidth * window.devicePixelRatio)
+    const height = Math.round(this.stage.clientHeight * window.devicePixelRatio)
+    if (canvas.width !== width) canvas.width = width
+    if (canvas.height !== height) canvas.height = height
+    return canvas.getContext("2d")
+  }
+
+  view() {
+    const [width, height] = this.extents()
+    const dense = window.devicePixelRatio
+    return {
+      left: dense * (this.stage.clientWidth / 2 - this.centre[0] * width),
+      top: dense * (this.stage.clientHeight / 2 - this.centre[1] * height),
+      scale: dense * this.fitted * this.scale,
     }
-    finer.src = address
   }
 
-  // Divider
-
-  splitAt(percent) {
-    this.split = Math.min(Math.max(percent, 0), 100)
-    this.draw()
+  drawTrust() {
+    const mode = this.spread ? this.trustMode.value : "off"
+    this.layers.trust.hidden = mode === "off"
+    this.legend.hidden = mode !== "heat"
+    this.over.hidden = mode !== "hide"
+    if (mode === "off") return true
+    if (!this.spread.known) return false
+    this.showThreshold()
+    this.legend.querySelector("output").textContent = `differ by ${this.spread.greyLevels(this.spread.hottest)} grey levels`
+    return this.spread.draw(this.canvas("trust"), this.view(), mode, Number(this.threshold.value))
   }
 
-  splitUnder(event) {
-    const frame = this.stage.getBoundingClientRect()
-    this.splitAt(((event.clientX - frame.left) / frame.width) * 100)
+  showThreshold() {
+    const { threshold, spread } = this
+    if (threshold.dataset.of !== this.content) {
+      threshold.dataset.of = this.content
+      threshold.max = Math.max(spread.hottest, this.wantedThreshold || 0)
+      threshold.value = this.wantedThreshold || spread.firstThreshold
+    }
+    const share = (100 * spread.shareAbove(Number(threshold.value))).toFixed(1)
+    const says = `${spread.greyLevels(threshold.value)} grey levels: ${share}% hidden`
+    this.over.querySelector("output").textContent = says
+    threshold.setAttribute("aria-valuetext", says)
   }
 
-  key(event) {
-    const step = event.shiftKey ? LEAP : STEP
-    const actions = {
+  showNotice(pictures) {
+    const inUse = pictures.filter(Boolean)
+    const failure = inUse.find((picture) => picture.failure)?.failure
+    const waiting = inUse.some((picture) => !picture.about)
+    this.notice.textContent = failure ?? "Cutting the picture into tiles…"
+    this.notice.classList.toggle("failed", Boolean(failure))
+    this.notice.hidden = !failure && !waiting
+  }
+
+  showDivider() {
+    this.layers.before.style.clipPath = `inset(0 ${100 - this.split}% 0 0)`
+    this.divider.style.left = `${this.split}%`
+    const percent = Math.round(this.split)
+    this.divider.setAttribute("aria-valuenow", percent)
+    this.divider.setAttribute("aria-valuetext", `${percent} percent before`)
+  }
+
+  label(side, text) {
+    this.tags[side].textContent = text
+    this.layers[side].querySelector("canvas").setAttribute("aria-label", `${this.data.name}, ${text}`)
+  }
+
+  // Keys
+
+  key(event, actions) {
+    const action = actions[event.key]
+    if (!action || event.ctrlKey || event.metaKey) return
+    event.preventDefault()
+    event.stopPropagation() // Streamlit has keys of its own
+    action()
+  }
+
+  dividerKeys(far) {
+    const step = far ? LEAP : STEP
+    return {
       ArrowLeft: () => this.splitAt(this.split - step),
       ArrowDown: () => this.splitAt(this.split - step),
       ArrowRight: () => this.splitAt(this.split + step),
@@ -179,16 +272,45 @@ class Comparison {
       PageUp: () => this.splitAt(this.split + LEAP),
       Home: () => this.splitAt(0),
       End: () => this.splitAt(100),
+      ...this.zoomKeys(),
+    }
+  }
+
+  stageKeys() {
+    const { clientWidth, clientHeight } = this.stage
+    const zoomed = this.scale > 1 // otherwise the arrows scroll the page
+    return {
+      ...(zoomed && {
+        ArrowLeft: () => this.pan(PAN_STEP * clientWidth, 0),
+        ArrowRight: () => this.pan(-PAN_STEP * clientWidth, 0),
+        ArrowUp: () => this.pan(0, PAN_STEP * clientHeight),
+        ArrowDown: () => this.pan(0, -PAN_STEP * clientHeight),
+      }),
+      ...this.zoomKeys(),
+    }
+  }
+
+  zoomKeys() {
+    return {
       "+": () => this.zoom(ZOOM_STEP),
       "=": () => this.zoom(ZOOM_STEP),
       "-": () => this.zoom(1 / ZOOM_STEP),
       0: () => this.fit(),
+      1: () => this.zoomTo(1 / (this.fitted * window.devicePixelRatio)),
     }
-    const action = actions[event.key]
-    if (!action || event.ctrlKey || event.metaKey) return
-    event.preventDefault()
-    event.stopPropagation() // Streamlit has keys of its own
-    action()
+  }
+
+  // Divider
+
+  splitAt(percent) {
+    this.split = Math.min(Math.max(percent, 0), 100)
+    this.showDivider()
+    this.remember()
+  }
+
+  splitUnder(event) {
+    const frame = this.stage.getBoundingClientRect()
+    this.splitAt(((event.clientX - frame.left) / frame.width) * 100)
   }
 
   // Zoom
@@ -196,7 +318,7 @@ class Comparison {
   fit() {
     this.scale = 1
     this.centre = [0.5, 0.5]
-    if (this.fitted) this.draw()
+    this.change()
   }
 
   zoomTo(scale, around = this.middle()) {
@@ -205,7 +327,7 @@ class Comparison {
     const after = this.pointUnder(around)
     this.centre = this.centre.map((middle, axis) => middle + before[axis] - after[axis])
     this.keepInside()
-    this.draw()
+    this.change()
   }
 
   zoom(factor, around) {
@@ -271,7 +393,7 @@ class Comparison {
     const extents = this.extents()
     this.centre = [this.centre[0] - right / extents[0], this.centre[1] - down / extents[1]]
     this.keepInside()
-    this.draw()
+    this.change()
   }
 
   pinch(moved, now) {

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.queries.running import STAGES
-from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, Result
+from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, LetterState, Result
 
 LARGEST_ID = 2**63 - 1
 """What a database's integer holds; an address may name any number."""
@@ -97,8 +97,18 @@ class ResultFacts:
     bytes: int
     width: int
     height: int
+    spread_sha256: str | None
+    """None where the model has no spread, or it was not kept."""
     mean_spread: float | None
+    """In grey levels."""
+    consistency: float | None
+    """In dB; None of results from before it was measured."""
+    seam_step: float | None
+    """In grey levels; None where there is one tile, or it was not measured."""
     tiles: int
+    tile_side: int | None
+    halo: int | None
+    model_commit: str | None
     seconds: tuple[float, ...]
     """One for each of STAGES."""
     stored_at: datetime
@@ -111,6 +121,7 @@ class DeadLetterFacts:
     stage: str
     detail: str
     attempts: int
+    state: LetterState
     first_failed_at: datetime
     last_failed_at: datetime
 
@@ -141,8 +152,8 @@ class Picture:
     notes: str | None
     detail: str | None
     sent_at: datetime | None
-    result: ResultFacts | None
-    """The newest, where there are several."""
+    results: tuple[ResultFacts, ...]
+    """One for each version of a model that has doubled it, the newest first."""
     dead_letter: DeadLetterFacts | None
     delivery: Whereabouts | None
     """The first record that brought it."""
@@ -176,30 +187,37 @@ def picture(session: Session, image_id: int) -> Picture | None:
         notes=image.notes,
         detail=image.detail,
         sent_at=image.sent_at,
-        result=_newest_result(session, image_id),
+        results=_results(session, image_id),
         dead_letter=_dead_letter(session, image_id),
         delivery=_delivery(session, image_id),
     )
 
 
-def _newest_result(session: Session, image_id: int) -> ResultFacts | None:
-    result = session.scalar(
-        select(Result).where(Result.image_id == image_id).order_by(Result.id.desc()).limit(1)
+def _results(session: Session, image_id: int) -> tuple[ResultFacts, ...]:
+    results = session.scalars(
+        select(Result).where(Result.image_id == image_id).order_by(Result.id.desc())
     )
-    if result is None:
-        return None
-    return ResultFacts(
-        result.id,
-        result.model,
-        result.version,
-        result.sha256,
-        result.bytes,
-        result.width,
-        result.height,
-        result.mean_spread,
-        result.tiles,
-        tuple(getattr(result, f"{stage}_s") for stage in STAGES),
-        result.stored_at,
+    return tuple(
+        ResultFacts(
+            id=result.id,
+            model=result.model,
+            version=result.version,
+            sha256=result.sha256,
+            bytes=result.bytes,
+            width=result.width,
+            height=result.height,
+            spread_sha256=result.spread_sha256,
+            mean_spread=result.mean_spread,
+            consistency=result.consistency,
+            seam_step=result.seam_step,
+            tiles=result.tiles,
+            tile_side=result.tile_side,
+            halo=result.halo,
+            model_commit=result.model_commit,
+            seconds=tuple(getattr(result, f"{stage}_s") for stage in STAGES),
+            stored_at=result.stored_at,
+        )
+        for result in results
     )
 
 
@@ -209,6 +227,7 @@ def _dead_letter(session: Session, image_id: int) -> DeadLetterFacts | None:
             DeadLetter.stage,
             DeadLetter.detail,
             DeadLetter.attempts,
+            DeadLetter.state,
             DeadLetter.first_failed_at,
             DeadLetter.last_failed_at,
         )

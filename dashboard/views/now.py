@@ -230,7 +230,7 @@ def _latency(stages: list[StageLatency]) -> None:
         )
 
 
-def _waterfall(stages: list[StageLatency]) -> alt.LayerChart | alt.FacetChart:
+def _waterfall(stages: list[StageLatency]) -> alt.Chart:
     rows, begins = [], 0.0
     for stage in stages:
         start = 0.0 if stage.stage == WHOLE else begins
@@ -239,7 +239,7 @@ def _waterfall(stages: list[StageLatency]) -> alt.LayerChart | alt.FacetChart:
             rows.append((stage.stage, name, seconds, start, start + seconds))
         begins += stage.p50
     spans = pd.DataFrame(rows, columns=["stage", "percentile", "seconds", "start", "end"])
-    return (
+    chart: alt.Chart = (
         alt.Chart(spans)
         .mark_bar(cornerRadius=2)
         .encode(
@@ -260,6 +260,7 @@ def _waterfall(stages: list[StageLatency]) -> alt.LayerChart | alt.FacetChart:
             tooltip=["stage", "percentile", alt.Tooltip("seconds:Q", format=".3g")],
         )
     )
+    return chart
 
 
 def _lag(standing: Standing, history: LagHistory) -> None:

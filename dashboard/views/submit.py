@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import words
+from dashboard import files, words
+from dashboard.addresses import here
 from dashboard.connections import database, submitter
 from dashboard.notices import explained
 from infra.admission import MEDIA_TYPES, BadPicture
@@ -14,6 +15,7 @@ from infra.settings import settings
 from producers.following import Follower, Progress, Stage
 
 FOLLOW_SECONDS = 1
+PREVIEW_WIDTH = 160  # beside the progress, also on a phone
 STEPS = {
     Stage.QUEUED: (0.25, "on Kafka, waiting for a consumer"),
     Stage.WORKING: (0.6, "being doubled"),
@@ -32,12 +34,12 @@ class Refused:
 def page() -> None:
     """The limits, the files, and what becomes of them."""
     st.caption(_limits())
-    files = st.file_uploader(
+    dropped = st.file_uploader(
         "Pictures to double",
         accept_multiple_files=True,
         help="Handed in as soon as they are dropped. The same bytes are never doubled twice.",
     )
-    _hand_in(files)
+    _hand_in(dropped)
     follow()
 
 
@@ -55,9 +57,9 @@ def _handed_in() -> dict[str, Progress | Refused]:
     return handed_in
 
 
-def _hand_in(files: list[UploadedFile]) -> None:
+def _hand_in(dropped: list[UploadedFile]) -> None:
     handed_in = _handed_in()
-    for file in files:
+    for file in dropped:
         if file.file_id in handed_in:
             continue
         try:
@@ -107,6 +109,18 @@ def _refused(file: Refused) -> None:
 
 
 def _progress(progress: Progress) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(
+            here(files.preview_address(progress.receipt.sha256)),
+            caption="Bicubic" if not progress.stage.ended else None,
+            alt=f"{progress.receipt.name}, doubled by bicubic interpolation",
+            width=PREVIEW_WIDTH,
+        )
+        with st.container():
+            _standing(progress)
+
+
+def _standing(progress: Progress) -> None:
     receipt, stage = progress.receipt, progress.stage
     name = words.literal(receipt.name)
     if stage in STEPS:

@@ -220,7 +220,18 @@ class Result(Base):
     spread_sha256: Mapped[str | None] = mapped_column(String(64))
     mean_spread: Mapped[float | None]
     """Mean over all pixels of the members' standard deviation of luma, in grey levels."""
+    consistency: Mapped[float | None]
+    """PSNR in dB of the result, halved by antialiased bicubic, with the picture that came in."""
+    seam_step: Mapped[float | None]
+    """By how many grey levels the steps across tiles' borders exceed those beside; None where the
+    picture is one tile."""
     tiles: Mapped[int]
+    tile_side: Mapped[int | None]
+    """In input pixels, halo included."""
+    halo: Mapped[int | None]
+    """In input pixels."""
+    model_commit: Mapped[str | None] = mapped_column(String(100))
+    """Of the sources that the model was made from, as its card says."""
     queue_s: Mapped[float]
     decode_s: Mapped[float]
     tile_s: Mapped[float]

@@ -64,6 +64,8 @@ class Submission:
     copyright: str | None = None
     sent_at: datetime | None = None
     traceparent: str | None = None
+    model: str | None = None
+    """The model that is asked for; None leaves it to the consumer."""
 
 
 def upload_id(sha256: str) -> str:
@@ -86,6 +88,22 @@ def upload_event(name: str, claim: ClaimCheck, sent_at: datetime) -> Envelope:
         time=sent_at,
         content_type=JSON,
         data=json.dumps({"name": name, **claim.data()}).encode(),
+    )
+
+
+def again_event(
+    source: str, event_id: str, name: str, claim: ClaimCheck, model: str | None, sent_at: datetime
+) -> Envelope:
+    """The event that asks for a known picture once more, under the id that it came by."""
+    wish = {"model": model} if model else {}
+    return Envelope(
+        id=event_id,
+        source=source,
+        type=UPLOADED,
+        subject=name,
+        time=sent_at,
+        content_type=JSON,
+        data=json.dumps({"name": name, **claim.data(), **wish}).encode(),
     )
 
 
@@ -165,6 +183,7 @@ def _claimed(envelope: Envelope) -> Submission:
         copyright=data.get("copyright"),
         sent_at=envelope.time,
         traceparent=envelope.traceparent,
+        model=data.get("model"),
     )
 
 

@@ -65,7 +65,7 @@ def broker(settings: Settings) -> Part | None:
 
 
 def model_server(settings: Settings) -> Part | None:
-    """The embedded model server, unless MODEL_SERVER names another one.
+    """The embedded model server with every shipped model, unless MODEL_SERVER names another one.
 
     Raises:
         DoubletError: no such model is shipped.
@@ -87,7 +87,7 @@ def model_server(settings: Settings) -> Part | None:
             "--bind_address=127.0.0.1",
             f"--port={ports[0].number}",
             f"--rest_api_port={ports[1].number}",
-            f"--model_config_file={_model_config(settings, folder)}",
+            f"--model_config_file={_model_config(settings)}",
             "--enable_serialization_as_tensor_content=true",
             # Nearly twice as fast where the processor has it, at most one grey level apart.
             "--mixed_precision=bfloat16",
@@ -149,27 +149,30 @@ def _module(name: str) -> list[str]:
     return [sys.executable, "-m", name]
 
 
+def _model_config(settings: Settings) -> Path:
+    """Write down what is shipped, in the official server's text format."""
+    models = "".join(
+        f"""  config {{
+    name: {json.dumps(folder.name)}
+    base_path: {json.dumps(str(folder))}
+    model_platform: "tensorflow"
+    model_version_policy {{ all {{}} }}
+  }}
+"""
+        for folder in sorted(path for path in _models().iterdir() if path.is_dir())
+    )
+    file = settings.doublet_home.absolute() / "models.config"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"model_config_list {{\n{models}}}\n")
+    return file
+
+
 def _models() -> Path:
     # Found without importing: the stack starts the rooms and uses none of them.
     spec = find_spec("serving")
     if spec is None or not spec.submodule_search_locations:
         raise DoubletError("the package `serving` is not installed")
     return Path(next(iter(spec.submodule_search_locations))).absolute() / "models"
-
-
-def _model_config(settings: Settings, folder: Path) -> Path:
-    """TensorFlow Serving's configuration: every version there is, so that one can be chosen."""
-    file = settings.doublet_home / "model-server.config"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(
-        "model_config_list { config {\n"
-        f"  name: {json.dumps(settings.model_name)}\n"
-        f"  base_path: {json.dumps(str(folder))}\n"
-        '  model_platform: "tensorflow"\n'
-        "  model_version_policy { all {} }\n"
-        "} }\n"
-    )
-    return file.absolute()
 
 
 def _broker_answers(settings: Settings) -> bool:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from consumers.canvas import Canvas, doubled_rows
 from consumers.picture import Picture
+from consumers.tiling import Tiling
 
 
 @settings(deadline=None)
@@ -34,7 +35,7 @@ def test_bands_join_to_the_whole(width: int, cores: list[int], seed: int) -> Non
 @pytest.mark.parametrize("gamma", [None, 0.45455, 1.0])
 def test_the_gamma_is_carried_along(gamma: float | None, tmp_path: Path) -> None:
     picture = Picture(np.zeros((1, 1, 3), np.uint8), "image/png", gamma=gamma)
-    with Canvas(picture, tmp_path, with_spread=False) as canvas:
+    with Canvas(picture, tmp_path, Tiling(64, 8), with_spread=False) as canvas:
         canvas.append(np.zeros((2, 2, 3), np.uint8), None)
     with Image.open(canvas.finished(1).file) as result:
         result.load()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.envelope import read_envelope
 from infra.events.reasons import Reason
 from tests.consumers.world import World, png
+from tests.fixtures.model_servers import FakeModelServer
 
 
 def test_a_picture_by_claim_check_ends_done(world: World) -> None:
@@ -93,6 +95,43 @@ def test_a_new_version_of_the_model_doubles_the_same_event_anew(world: World) ->
     world.settle(world.claim(png()))
     assert world.outcomes() == [Outcome.DONE, Outcome.DONE]
     assert [result.version for result in world.all(Result)] == [1, 2]
+
+
+def test_a_result_keeps_its_measures_and_its_tile_plan(world: World) -> None:
+    world.settle(world.claim(png()))
+    result = world.one(Result)
+    assert 5 < result.consistency < 60
+    assert abs(result.seam_step) < 5
+    assert (result.tile_side, result.halo, result.model_commit) == (32, 2, None)
+
+
+def test_an_event_may_ask_for_another_model(world: World) -> None:
+    fast = FakeModelServer(radius=1, has_spread=False, version=7, name="doublet-fast")
+    world.pipeline = replace(world.pipeline, others={"doublet-fast": fast})
+    world.settle(world.claim(png()))
+    world.settle(world.claim(png(), model="doublet-fast"))
+    world.settle(world.claim(png(), model="doublet"))
+    assert world.outcomes() == [Outcome.DONE, Outcome.DONE, Outcome.DUPLICATE]
+    results = [(result.model, result.version, result.halo) for result in world.all(Result)]
+    assert results == [("doublet", 1, 2), ("doublet-fast", 7, 1)]
+    assert world.one(Image).state is ImageState.DONE
+
+
+def test_a_model_that_nobody_serves_is_not_waited_for(world: World) -> None:
+    absent = FakeModelServer(name="doublet-fast")
+    absent.away = True
+    world.pipeline = replace(world.pipeline, others={"doublet-fast": absent})
+    world.settle(world.claim(png()))
+    world.settle(world.claim(png(), model="doublet-fast"))
+    world.settle(world.claim(png(), model="nonsense"))
+    assert world.outcomes() == [Outcome.DONE, Outcome.DEAD, Outcome.DEAD]
+    letters = [(letter.reason, letter.detail) for letter in world.all(DeadLetter)]
+    assert letters == [
+        (Reason.MODEL_REFUSED, "the model server has no model 'doublet-fast'"),
+        (Reason.MODEL_REFUSED, "there is no model 'nonsense'"),
+    ]
+    image = world.one(Image)
+    assert (image.state, image.reason) == (ImageState.DONE, None)  # it keeps its result
 
 
 def missing_blob(world: World) -> Record:

@@ -69,7 +69,11 @@ def test_a_file_is_stored_like_its_bytes(store: BlobStore, tmp_path: Path) -> No
 def test_a_large_file_comes_back_whole(store: BlobStore, tmp_path: Path) -> None:
     file = tmp_path / "large"
     file.write_bytes(os.urandom(12 * 1024 * 1024))  # more than one part of an S3 upload
-    assert store.get(store.put_file(file)) == file.read_bytes()
+    blob = store.put_file(file)
+    assert store.get(blob) == file.read_bytes()
+    chunks = list(store.chunks(blob))
+    assert len(chunks) > 1
+    assert b"".join(chunks) == file.read_bytes()
 
 
 def test_putting_again_changes_nothing(store: BlobStore) -> None:
@@ -83,6 +87,8 @@ def test_a_missing_blob_is_named_so(store: BlobStore) -> None:
         store.get(missing)
     with pytest.raises(BlobMissing):
         store.size(missing)
+    with pytest.raises(BlobMissing):
+        next(store.chunks(missing))
 
 
 def test_what_is_stored_is_listed_with_its_length_and_age(store: BlobStore) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0003"
+down_revision = "0007"
 
 # As in 0001: a migration says what a column was when it was made, whatever it is today.
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
