@@ -5,6 +5,7 @@ from datetime import timedelta
 import streamlit as st
 
 from dashboard.connections import database
+from dashboard.probes import ModelServerAnswer, ask_model_server
 from dashboard.queries import running
 from dashboard.standing import Standing, read_standing
 from infra.clock import utc_now
@@ -26,6 +27,11 @@ def standing() -> Standing:
         DatabaseUnavailable: it is away.
     """
     return _standing(settings())
+
+
+def model_server() -> ModelServerAnswer:
+    """What the model server says, at most FRESH_SECONDS ago; never raises."""
+    return _model_server(settings())
 
 
 def doublings(window: timedelta, ended: int) -> list[running.Doubling]:
@@ -57,6 +63,11 @@ def lag(window: timedelta) -> running.LagHistory:
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False, hash_funcs={Settings: hash})
 def _standing(current: Settings) -> Standing:
     return read_standing(database(), current)
+
+
+@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False, hash_funcs={Settings: hash})
+def _model_server(current: Settings) -> ModelServerAnswer:
+    return ask_model_server(current)
 
 
 @st.cache_data(max_entries=WINDOWS_KEPT, show_spinner=False)
