@@ -54,7 +54,8 @@ def _middle(image: Image.Image) -> NDArray[np.uint8]:
 
 def _bicubic(middle: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (contract.SCALE * length for length in middle.shape[:2])
-    return np.asarray(Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC))
+    doubled = Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC)
+    return np.array(doubled, np.uint8)
 
 
 def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArray[np.uint8]:
