@@ -36,9 +36,19 @@ def page() -> None:
     versions(answer, roles_now, choices)
     side_by_side(roles_now)
     evaluation = read_evaluation()
-    scores(evaluation, roles_now)
-    energy(evaluation, roles_now)
-    curves(roles_now)
+    subject = _subject(evaluation, roles_now)
+    scores(evaluation, subject)
+    energy(evaluation, subject)
+    curves(subject)
+
+
+def _subject(evaluation: Evaluation, now: Roles) -> str:
+    """What doubles, as the model card calls it; while nobody knows, what the card speaks of."""
+    name = settings().model_name
+    if now.stable is not None:
+        return f"{name}/{now.stable}"
+    of_it = (it.subject for it in evaluation.scores if it.subject.startswith(f"{name}/"))
+    return next(of_it, name)
 
 
 def versions(answer: ModelServerAnswer, now: Roles, choices: list[Choice]) -> None:
@@ -153,7 +163,7 @@ def _compared(line: PictureLine, now: Roles, other: int) -> None:
             st.image(address, caption=label, width="stretch", alt=f"{line.name}, {label}")
 
 
-def scores(evaluation: Evaluation, now: Roles) -> None:
+def scores(evaluation: Evaluation, subject: str) -> None:
     """PSNR on the benchmarks, beside bicubic."""
     st.subheader(
         "How good",
@@ -163,11 +173,12 @@ def scores(evaluation: Evaluation, now: Roles) -> None:
     if not evaluation.scores:
         st.caption("No evaluation ships with these models: `doublet evaluate` writes one.")
         return
-    subject = f"{settings().model_name}/{now.stable}"
     bicubic = {it.pictures: it for it in evaluation.scores if it.subject == PLAIN}
     ours = [it for it in evaluation.scores if it.subject == subject]
-    if not ours and now.stable is not None:
+    if not ours:
         st.info(f"The model card has no figures of {subject}.", icon=":material/query_stats:")
+    else:
+        st.caption(f"{subject}, and what it gains over bicubic:")
     with st.grid(6, min_column_width=150):
         for score in ours:
             gain = score.psnr - bicubic[score.pictures].psnr
@@ -224,10 +235,9 @@ def _gains(all_scores: list[Score], bicubic: dict[str, Score]) -> alt.Chart:
     return chart
 
 
-def energy(evaluation: Evaluation, now: Roles) -> None:
+def energy(evaluation: Evaluation, subject: str) -> None:
     """What a picture costs."""
     st.subheader("What it costs")
-    subject = f"{settings().model_name}/{now.stable}"
     cost = next((it for it in evaluation.costs if it.subject == subject), None)
     if cost is None:
         st.caption(f"No cost of {subject} was measured: `doublet evaluate` writes it down.")
@@ -255,14 +265,13 @@ def energy(evaluation: Evaluation, now: Roles) -> None:
             st.caption("Nothing was doubled in the last day: no energy a picture to tell.")
 
 
-def curves(now: Roles) -> None:
-    """How the stable version's networks got better while they were fitted."""
+def curves(subject: str) -> None:
+    """How the version's networks got better while they were fitted."""
     st.subheader("Training", help="PSNR on the validation pictures at each evaluation.")
-    name = settings().model_name
-    points = read_curves(name, now.stable) if now.stable is not None else []
+    name, _, version = subject.rpartition("/")
+    points = read_curves(name, int(version)) if name else []
     if not points:
-        which = name if now.stable is None else f"{name}/{now.stable}"
-        st.caption(f"No curves ship with {which}: it was exported without them.")
+        st.caption(f"No curves ship with {subject}: it was exported without them.")
         return
     frame = pd.DataFrame([(it.run, it.step, it.psnr) for it in points])
     frame.columns = pd.Index(["run", "step", "psnr"])

@@ -81,13 +81,10 @@ def lag_and_parts() -> None:
     """Lag by partition, and the parts with their health."""
     with explained():
         standing = readings.standing()
-        left, right = st.columns(2, gap="medium")
-        with left:
-            st.subheader("Lag", help="Records that wait, now; how old the oldest is, when sampled.")
-            _lag(standing, readings.lag(LAG_WINDOW))
-        with right:
-            st.subheader("Parts", help="By their own answers and heartbeats.")
-            _parts(standing)
+        st.subheader("Lag", help="Records that wait, now; how old the oldest is, when sampled.")
+        _lag(standing, readings.lag(LAG_WINDOW))
+        st.subheader("Parts", help="By their own answers and heartbeats.")
+        _parts(standing)
 
 
 def _alerts(standing: Standing) -> None:

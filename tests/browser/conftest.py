@@ -38,9 +38,9 @@ def browser() -> Iterator[Browser]:
 
 
 class RunningDashboard:
-    """``python -m dashboard`` in a process of its own, with every other part away."""
+    """``python -m dashboard`` in a process of its own; all is away but the Kafka named."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, kafka: str = "") -> None:
         self.home = home
         self.port, away = free_ports(2)
         self.address = f"http://127.0.0.1:{self.port}"
@@ -50,7 +50,7 @@ class RunningDashboard:
             "DATABASE_URL": "",
             "BLOB_STORE": "",
             "DASHBOARD_PORT": str(self.port),
-            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{away}",
+            "KAFKA_BOOTSTRAP_SERVERS": kafka or f"127.0.0.1:{away}",
             "MODEL_SERVER": f"127.0.0.1:{away}",
         }
         with self.log.open("wb") as log:

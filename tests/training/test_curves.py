@@ -16,4 +16,4 @@ def test_the_last_words_of_each_step_count(tmp_path: Path) -> None:
                 tf.summary.scalar(VALIDATION, psnr)
         writer.close()
     points = collected(tmp_path, ["never fitted", "fast"])
-    assert points == [Point("fast", 500, 30.0), Point("fast", 1000, 31.5), Point("fast", 1500, 32.0)]
+    assert points == [Point("fast", *at) for at in ((500, 30.0), (1000, 31.5), (1500, 32.0))]
