@@ -3,9 +3,9 @@
     python scripts/rendering.py --pictures 100000 --times 20
 
 Fills a SQLite database of its own, renders every page through Streamlit's AppTest with nothing
-cached, and prints the median and the 95th percentile, of the clock on the wall and of this process's
-processor: on a machine that does nothing else the two are about the same. Kafka is taken to be there, with as many
-records as there are pictures; the model server and the blob store are not asked.
+cached, and prints the median and the 95th percentile, of the wall's clock and of the processor's:
+on a machine that does nothing else the two are about the same. Kafka is taken to be there, with as
+many records as there are pictures; the model server and the blob store are not asked.
 """
 
 import argparse

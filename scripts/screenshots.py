@@ -42,6 +42,8 @@ def take(browser: Browser, address: str, folder: Path) -> None:
         ("now-dark", "/", "dark", WIDE),
         ("pictures", "/pictures", "light", WIDE),
         ("submit", "/submit", "light", WIDE),
+        ("trouble", "/trouble", "light", WIDE),
+        ("models", "/models", "dark", WIDE),
         ("now-phone", "/", "light", NARROW),
     ):
         page = open_page(browser, address + path, scheme, size)

@@ -77,6 +77,8 @@ def test_the_page_without_model_server_and_pictures(
     assert "nothing listens at" in page.error[0].value
     assert "nothing to compare" in _captions(page)
     assert page.get("vega_lite_chart")  # what was measured is known all the same
+    assert "over bicubic" in _captions(page)
+    assert [metric.label for metric in page.metric][:2] == ["set5", "set14"]
 
 
 def test_promoted_and_rolled_back(canary: Settings, sqlite: Database, open_page: OpenPage) -> None:
