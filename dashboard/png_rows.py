@@ -51,7 +51,7 @@ def rows_of(path: Path, width: int, height: int, mode: str) -> Iterator[Pixels]:
     """Strips from top to bottom, uint8 ``[rows, width, channels]``; their rows are even in number.
 
     Raises:
-        OSError, SyntaxError, struct.error, zlib.error: the file is not what it promised.
+        OSError, SyntaxError, ValueError, zlib.error: the file is not what it promised.
     """
     channels = len(mode)
     stride = 1 + channels * width  # a filter's number stands before each row
@@ -95,13 +95,12 @@ def _inflated(file: IO[bytes]) -> Iterator[bytes]:
 def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Kind and length of each chunk, the file standing at its content."""
     at = len(_SIGNATURE)
-    while True:
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        if kind == b"IEND":
-            return
+    file.seek(at)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
         yield kind, length
         at += length + 12  # length, kind, and a checksum that the consumer has looked at
+        file.seek(at)
 
 
 def _decoded(width: int, rows: int, mode: str, filtered: bytes) -> Pixels:

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import shutil
-import struct
 import threading
 import zlib
 from collections.abc import Iterator
@@ -37,6 +36,8 @@ Pixels = NDArray[np.uint8]
 
 _TWICE = 2
 _BICUBIC = Image.Resampling.BICUBIC
+_PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
+"""What is transparent must not tint what is not; Pillow does this itself for one direction."""
 _REACH = 2
 """Pixels on either side that a pixel of a bicubic enlargement depends on."""
 _STRIP = 512
@@ -63,7 +64,7 @@ class About:
     """The first has full size, each other one is halved; the last fits into one tile."""
     side: int
     """Of a tile, cut at the right and the lower edge."""
-    histogram: tuple[int, ...] | None
+    histogram: list[int] | None
     """How many pixels have each of the 256 values; of grey pictures alone."""
 
 
@@ -164,7 +165,7 @@ def _reading(strips: Iterator[Pixels]) -> Iterator[Pixels]:
     """A broken picture is not a broken disk."""
     try:
         yield from strips
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
+    except (OSError, SyntaxError, ValueError, zlib.error) as error:
         raise NoPreview(f"not a picture that can be shown: {error}") from error
 
 
@@ -179,7 +180,7 @@ def _write_levels(
             if channels == 1:
                 counts += np.bincount(strip.ravel(), minlength=256)
         levels = first.finish()
-    return About(width, height, levels, TILE, tuple(counts.tolist()) if channels == 1 else None)
+    return About(width, height, levels, TILE, counts.tolist() if channels == 1 else None)
 
 
 class _Level:
@@ -225,11 +226,13 @@ def _enlarged(whole: Pixels, rows: slice, columns: slice) -> Image.Image:
     left, right = columns.start // _TWICE, columns.stop // _TWICE
     above, before = max(0, top - _REACH), max(0, left - _REACH)
     piece = _image(whole[above : bottom + _REACH, before : right + _REACH])
+    mode = piece.mode
+    piece = piece.convert(_PREMULTIPLIED.get(mode, mode))
     # One direction at a time: Pillow otherwise begins with the one that is cheaper here.
     across = (left - before, 0, right - before, piece.height)
     wide = piece.resize((_TWICE * (right - left), piece.height), _BICUBIC, across)
     down = (0, top - above, wide.width, bottom - above)
-    return wide.resize((wide.width, _TWICE * (bottom - top)), _BICUBIC, down)
+    return wide.resize((wide.width, _TWICE * (bottom - top)), _BICUBIC, down).convert(mode)
 
 
 def _box(shape: tuple[int, ...], column: int, row: int) -> tuple[slice, slice]:

@@ -50,9 +50,7 @@ def take(browser: Browser, address: str, folder: Path) -> None:
         shoot(page, folder / f"{name}.png")
     page = open_page(browser, f"{address}/pictures?state=done", "dark", WIDE)
     page.locator('[data-testid="stPageLink"] a').first.click()
-    for side in ("before", "after"):
-        picture = page.locator(f".layer.{side} img")
-        expect(picture).not_to_have_js_property("naturalWidth", 0)
+    expect(page.locator('figure.comparison[data-drawn="yes"]')).to_be_visible()
     shoot(page, folder / "picture.png")
 
 

@@ -45,7 +45,8 @@ def one_picture(image_id: int) -> None:
     st.header(words.literal(line.name), anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
         badges(line)
-    _asked_again(image_id)
+    if image_id in _receipts():
+        _asked_again(image_id)
     if line.state in IN_FLIGHT:
         _follow(image_id)
     elif not found.results:
@@ -67,18 +68,21 @@ def no_such(wanted: str) -> None:
 
 def _chosen(results: tuple[ResultFacts, ...]) -> ResultFacts | None:
     """The result that the address names, or else the newest."""
-    by_id = {result.id: result for result in results}
-    if len(by_id) < 2:
+    if len(results) < 2:
         return results[0] if results else None
+    by_id = {str(result.id): result for result in results}
+    newest, wanted = str(results[0].id), st.query_params.get("result")
     chosen = st.segmented_control(
         "Doubled with",
         list(by_id),
         format_func=lambda result_id: _model(by_id[result_id]),
-        default=results[0].id,
+        default=wanted if wanted in by_id else newest,
         required=True,
-        key="result",
-        bind="query-params",
     )
+    if chosen != newest:
+        st.query_params["result"] = chosen
+    elif wanted:
+        del st.query_params["result"]
     return by_id[chosen]
 
 
@@ -94,10 +98,11 @@ def _compared(found: Picture, result: ResultFacts | None) -> None:
     original = Layer(f"Original, {words.pixels(width, height)}", tiles, SCALE)
     bicubic = Layer("Bicubic", tiles, SCALE, enlarged=here(files.bicubic_address(sha256)))
     if result is None:
-        befores, after = (original,), bicubic
+        befores: tuple[Layer, ...] = (original,)
+        after = bicubic
     else:
-        size = words.pixels(result.width, result.height)
         befores = (original, bicubic)
+        size = words.pixels(result.width, result.height)
         after = Layer(f"Doubled, {size}", here(files.tiles_address(result.sha256)), 1)
     spread = (
         Spread(here(files.tiles_address(result.spread_sha256)), SPREAD_STEPS_PER_GREY_LEVEL)
@@ -171,11 +176,8 @@ def _ask_again(image_id: int, model: str | None = None) -> None:
 @st.fragment(run_every=FOLLOW_SECONDS)
 def _asked_again(image_id: int) -> None:
     """What became of a wish; the whole page again once it has ended."""
-    receipt = _receipts().get(image_id)
-    if receipt is None:
-        return
     with explained():
-        (progress,) = Follower(database()).look([receipt])
+        (progress,) = Follower(database()).look([_receipts()[image_id]])
         if not progress.stage.ended:
             st.info(
                 f"Handed in once more: {progress.stage.value}.", icon=":material/hourglass_top:"
@@ -238,7 +240,7 @@ def _ended(found: Picture) -> None:
         )
     else:
         st.caption(
-            "Its bytes were never stored here: `doublet dead-letters replay` sends its record again."
+            "Its bytes were never stored; `doublet dead-letters replay` sends its record again."
         )
 
 
@@ -252,7 +254,7 @@ def _measures(result: ResultFacts) -> None:
             "Downscale consistency",
             _known(result.consistency, "dB", 1),
             help="PSNR of the result, halved by antialiased bicubic, with the original: how far "
-            "it stays true to what came in. Bicubic itself has about 40 dB.",
+            "it stays true to what came in.",
             border=True,
         )
         st.metric(
@@ -304,12 +306,12 @@ def _provenance(found: Picture, result: ResultFacts | None) -> None:
         "Size": words.pixels(line.width, line.height) if line.width and line.height else None,
         "Media type": found.media_type,
         "Notes": found.notes,
-        "SHA-256, original": line.sha256,
+        "SHA-256, original": _hash(line.sha256),
     }
     if result:
         facts |= {
-            "SHA-256, doubled": result.sha256,
-            "SHA-256, spread": result.spread_sha256,
+            "SHA-256, doubled": _hash(result.sha256),
+            "SHA-256, spread": _hash(result.spread_sha256),
             "Model": _model(result),
             "Model's commit": result.model_commit,
             "Tile plan": _tile_plan(result),
@@ -329,7 +331,12 @@ def _tile_plan(result: ResultFacts) -> str:
     if result.tile_side is None or result.halo is None:
         return tiles
     side = words.pixels(result.tile_side, result.tile_side)
-    return f"{tiles} of {side} pixels, of which {result.halo} on each side are halo"
+    return f"{tiles} of {side} pixels, halo {result.halo}"
+
+
+def _hash(sha256: str | None) -> str | None:
+    """In two halves: a phone shows one beneath the other."""
+    return sha256 and f"{sha256[:ID_SHOWN]} {sha256[ID_SHOWN:]}"
 
 
 def _short(text: str) -> str:

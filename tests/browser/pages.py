@@ -100,15 +100,31 @@ class Comparison:
         self.figure = figure
         self.divider = figure.get_by_role("slider")
         self.stage = figure.locator(".stage")
+        self.threshold = figure.locator(".over input")
 
     def ready(self) -> None:
-        """Wait until both pictures are there."""
-        for side in ("before", "after"):
-            expect(self.picture(side)).not_to_have_js_property("naturalWidth", 0)
+        """Wait until everything in view was drawn, from tiles of the right level."""
+        expect(self.figure).to_have_attribute("data-drawn", "yes")
 
-    def picture(self, side: str) -> Locator:
-        """The picture ``before`` or ``after``."""
-        return self.figure.locator(f".layer.{side} img")
+    def choose(self, label: str, option: str) -> None:
+        """Choose what stands before, or the trust view, and wait until it was drawn."""
+        self.figure.get_by_label(label, exact=True).select_option(label=option)
+        self.ready()
+
+    def pixel(self, side: str, across: float, down: float) -> list[int]:
+        """Red, green, blue and opacity that a layer (before, after, trust) shows at a place.
+
+        Args:
+            across, down: fractions of the frame.
+        """
+        colour: list[int] = self.figure.locator(f".layer.{side} canvas").evaluate(
+            """(canvas, [across, down]) => {
+                 const [left, top] = [across * canvas.width, down * canvas.height].map(Math.floor)
+                 return [...canvas.getContext("2d").getImageData(left, top, 1, 1).data]
+               }""",
+            [across, down],
+        )
+        return colour
 
     @property
     def split(self) -> int:

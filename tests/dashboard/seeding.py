@@ -149,6 +149,8 @@ def _done(
         image.lane, image.credit = Lane.APOD, "Vera Example, Jan Example"
         image.copyright = "Vera Example"
     content = encoded(doubled, "PNG")
+    disagreement = np.minimum(random.gamma(1, 3, (2 * height, 2 * width)), 255)
+    spread = Picture.fromarray(disagreement.astype(np.uint8))
     session.add(
         Result(
             image_id=image.id,
@@ -158,8 +160,14 @@ def _done(
             bytes=len(content),
             width=2 * width,
             height=2 * height,
-            mean_spread=float(random.gamma(3, 0.3)),
-            tiles=-(-width // 224) * -(-height // 224),
+            spread_sha256=blobs.put(encoded(spread, "PNG")).sha256,
+            mean_spread=float(np.asarray(spread).mean() / 4),
+            consistency=float(random.normal(45, 3)),
+            seam_step=float(random.normal(0, 0.02)),
+            tiles=-(-width // 240) * -(-height // 240),
+            tile_side=256,
+            halo=8,
+            model_commit="8117874",
             stored_at=image.settled_at,
             **dict(zip(STAGE_COLUMNS, seconds, strict=True)),
         )

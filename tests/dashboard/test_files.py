@@ -14,7 +14,7 @@ from sqlalchemy import select
 from starlette.applications import Starlette
 
 from dashboard import files
-from dashboard.previews import NoPreview, fitting, thumbnail
+from dashboard.previews import NoPreview, enlarged, thumbnail
 from infra.blobs import Blob, BlobStore, open_blob_store
 from infra.database.engine import Database
 from infra.database.models import Image, ImageState, Result
@@ -47,18 +47,33 @@ def fetch(away: Settings) -> Fetch:
     return fetch
 
 
-def test_a_preview_fits_is_never_enlarged_and_may_be_kept(fetch: Fetch, blobs: BlobStore) -> None:
+def test_a_preview_is_twice_as_large_but_fits_and_may_be_kept(
+    fetch: Fetch, blobs: BlobStore
+) -> None:
     sky = starfield(np.random.default_rng(1), 2100, 60)
     large, small = (
         blobs.put(encoded(sky, "PNG")),
         blobs.put(encoded(sky.crop((0, 0, 90, 60)), "PNG")),
     )
-    answer = fetch(files.preview_address(large.sha256, files.OVERVIEW))
+    answer = fetch(files.preview_address(large.sha256))
     assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
-    assert _opened(answer.content).size == (2048, 59)
-    answer = fetch(files.preview_address(small.sha256, files.DETAIL))
-    assert _opened(answer.content).size == (90, 60)
+    assert _opened(answer.content).size == (1024, 29)
+    answer = fetch(files.preview_address(small.sha256))
+    assert _opened(answer.content).size == (180, 120)
+
+
+def test_a_picture_tells_of_its_tiles_and_they_may_be_kept(fetch: Fetch, blobs: BlobStore) -> None:
+    sky = starfield(np.random.default_rng(1), 600, 60)
+    stored = blobs.put(encoded(sky, "PNG")).sha256
+    about = fetch(files.tiles_address(stored)).json()
+    assert (about["width"], about["height"], about["levels"], about["side"]) == (600, 60, 2, 512)
+    answer = fetch(f"{files.tiles_address(stored)}/0/1_0")
+    assert answer.headers["content-type"] == "image/png"
+    assert "immutable" in answer.headers["cache-control"]
+    assert _opened(answer.content).size == (88, 60)
+    answer = fetch(f"{files.bicubic_address(stored)}/2_0")
+    assert _opened(answer.content).size == (176, 120)
 
 
 def test_a_thumbnail_has_the_cards_size(fetch: Fetch, blobs: BlobStore) -> None:
@@ -67,20 +82,14 @@ def test_a_thumbnail_has_the_cards_size(fetch: Fetch, blobs: BlobStore) -> None:
     assert _opened(answer.content).size == files.CARD
 
 
-def test_a_preview_keeps_the_pixels_close(fetch: Fetch, blobs: BlobStore) -> None:
-    sky = starfield(np.random.default_rng(2), 200, 150)
-    stored = blobs.put(encoded(sky, "PNG"))
-    answer = fetch(files.preview_address(stored.sha256, files.OVERVIEW))
-    seen = np.asarray(_opened(answer.content), np.int16)
-    assert np.abs(seen - np.asarray(sky, np.int16)).mean() < 2.5  # every pixel of it is noise
-
-
 @pytest.mark.parametrize(
     ("address", "status"),
     [
-        (files.preview_address("0" * 64, files.OVERVIEW), 404),
-        (files.preview_address("not-a-hash", files.OVERVIEW), 404),
-        (files.preview_address("0" * 64, 9999), 404),
+        (files.preview_address("0" * 64), 404),
+        (files.preview_address("not-a-hash"), 404),
+        (files.tiles_address("0" * 64), 404),
+        (files.tiles_address("0" * 64) + "/0/0_0", 404),
+        (files.bicubic_address("0" * 64) + "/0_0", 404),
         (files.thumbnail_address("0" * 64), 404),
         (files.result_address(10**40), 404),
         (files.original_address(7), 404),
@@ -96,7 +105,7 @@ def test_what_is_not_there_is_not_found(
 
 def test_bytes_that_are_no_picture_have_no_preview(fetch: Fetch, blobs: BlobStore) -> None:
     stored = blobs.put(b"<html><script>alert(1)</script>")
-    answer = fetch(files.preview_address(stored.sha256, files.OVERVIEW))
+    answer = fetch(files.preview_address(stored.sha256))
     assert answer.status_code == 415
 
 
@@ -144,7 +153,7 @@ def test_every_kind_of_picture_becomes_one_that_a_browser_knows(
 ) -> None:
     content = io.BytesIO()
     Picture.linear_gradient("L").convert("I;16" if mode == "I;16" else mode).save(content, format)
-    preview = fitting(content.getvalue(), 100, 10**6)
+    preview = enlarged(content.getvalue(), 100, 10**6)
     assert preview.media_type == media_type
     assert _opened(preview.content).size == (100, 100)
 
@@ -152,7 +161,7 @@ def test_every_kind_of_picture_becomes_one_that_a_browser_knows(
 def test_sixteen_bits_keep_their_brightness() -> None:
     ramp = np.linspace(0, 65535, 256).astype(np.uint16).repeat(4).reshape(16, 64)
     content = encoded(Picture.fromarray(ramp), "PNG")
-    seen = np.asarray(_opened(fitting(content, 100, 10**6).content))
+    seen = np.asarray(_opened(enlarged(content, 64, 10**6).content))
     assert np.abs(seen.astype(int) - (ramp // 257)).max() <= 4
 
 
@@ -161,14 +170,14 @@ def test_a_photograph_is_turned_upright() -> None:
     exif[0x0112] = 6  # turned by 90 degrees
     content = io.BytesIO()
     starfield(np.random.default_rng(3), 80, 40).save(content, "JPEG", exif=exif)
-    assert _opened(fitting(content.getvalue(), 100, 10**6).content).size == (40, 80)
+    assert _opened(enlarged(content.getvalue(), 80, 10**6).content).size == (40, 80)
     assert _opened(thumbnail(content.getvalue(), 32, 24, 10**6).content).size == (32, 24)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     content = encoded(Picture.new("1", (3000, 3000)), "PNG")
     with pytest.raises(NoPreview, match="too many"):
-        fitting(content, 100, 3000 * 3000 - 1)
+        enlarged(content, 100, 3000 * 3000 - 1)
 
 
 def _opened(content: bytes) -> Picture.Image:

@@ -53,6 +53,9 @@ def test_a_picture_is_followed_until_it_is_done(
     page = open_page("submit")
     page.file_uploader[0].upload("moon.jpg", picture).run()
     assert "**moon.jpg**: on Kafka, waiting for a consumer" in _bar(page)
+    (preview,) = page.image
+    assert preview.value[0].endswith(f"/previews/{hashlib.sha256(picture).hexdigest()}")
+    assert preview.captions == ["Bicubic"]
 
     place = _place(page)
     image_id = _take(sqlite, place, picture)
