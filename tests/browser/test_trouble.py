@@ -23,7 +23,7 @@ from tests.dashboard.seeding import seed
 from tests.dashboard.troubles import bad_day
 from tests.fixtures.brokers import BrokerFactory, LocalBroker
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # generous: CI is loaded
 
 LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 PICTURE = b"a picture that could not be doubled"
