@@ -268,7 +268,7 @@ def _ended_replay(progress: Progress) -> None:
             st.warning(said, title="Not all was replayed", icon=":material/replay:")
         else:
             st.success(f"{words.plural(sent, 'record')} sent again.", icon=":material/replay:")
-        st.button("Read", key="forget-replay", on_click=replayer().forget)
+        st.button("Dismiss", key="forget-replay", on_click=replayer().forget)
 
 
 def past() -> None:
