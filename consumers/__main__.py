@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 
 from consumers.bookkeeping import Bookkeeper
@@ -24,6 +25,7 @@ from infra.database.engine import Database
 from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog, open_consumer
 from infra.eventlog.topics import INTAKE
+from infra.model_choice import chosen_version
 from infra.parts import Heartbeat
 from infra.settings import Settings, settings
 from serving.client import GrpcModelServer
@@ -56,7 +58,10 @@ def _consume(
     breaker.answered()
     models = {
         name: GrpcModelServer(
-            settings.model_server_address, name, deadline_s=settings.model_deadline_seconds
+            settings.model_server_address,
+            name,
+            chosen=partial(chosen_version, database, name),
+            deadline_s=settings.model_deadline_seconds,
         )
         for name in (settings.model_name, *MODELS)
     }

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from consumers.canvas import DoubledPicture
 from consumers.lanes import PassedOver
 from consumers.picture import Picture
-from consumers.record import Record
 from consumers.timings import Timings
 from infra.alerts import alert
 from infra.blobs import Blob
@@ -32,6 +31,7 @@ from infra.database.models import (
     Result,
 )
 from infra.errors import Unavailable
+from infra.eventlog.record import Record
 from infra.events.pictures import Submission
 from infra.events.reasons import Reason
 from serving.model_server import ServedModel

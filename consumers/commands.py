@@ -146,6 +146,29 @@ def discard(
         terminal.discard(picked)
 
 
+@dead_letters.command()
+def quarantine(
+    ids: Ids = None,
+    reason: Reasons = None,
+    everything: All = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Keep dead letters from being replayed with others: only `--quarantined` takes them then.
+
+    \b
+    Examples:
+      doublet dead-letters quarantine --reason crash_loop
+      doublet dead-letters quarantine 17
+    """
+    from consumers.dead_letters import terminal
+
+    picked = terminal.selection(tuple(ids or ()), tuple(reason or ()), everything, False)
+    if dry_run:
+        terminal.count(picked, "would be quarantined")
+    else:
+        terminal.quarantine(picked)
+
+
 @blobs.command()
 def sweep(
     remove: Annotated[

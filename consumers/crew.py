@@ -14,8 +14,8 @@ from consumers.halt import Halt, HandedBack
 from consumers.in_flight import Place, Ticket
 from consumers.lanes import Job, Lanes
 from consumers.pipeline import TooLargeHere
-from consumers.record import Record
 from consumers.worker import Worker
+from infra.eventlog.record import Record
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from consumers.in_flight import Place, Ticket
-from consumers.record import Record
 from infra.database.models import GapCause
+from infra.eventlog.record import Record
 from infra.eventlog.topics import INTAKE
 
 

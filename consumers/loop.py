@@ -20,7 +20,6 @@ from consumers.halt import Halt
 from consumers.in_flight import InFlight, Place
 from consumers.lanes import Job
 from consumers.passing import passed_over
-from consumers.record import Record
 from consumers.status import Status
 from consumers.watchdog import Stand, Watchdog
 from infra.alerts import Alerts
@@ -28,6 +27,7 @@ from infra.database.engine import DatabaseUnavailable
 from infra.database.models import AlertKind
 from infra.errors import DoubletError
 from infra.eventlog.clients import EventLogUnavailable, poll_one
+from infra.eventlog.record import Record
 from infra.settings import Settings
 
 log = logging.getLogger(__name__)

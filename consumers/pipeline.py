@@ -29,7 +29,6 @@ from consumers.halt import Halt, HandedBack
 from consumers.intake import fetch
 from consumers.memory import Memory
 from consumers.picture import Picture
-from consumers.record import Record
 from consumers.sizing import size_of
 from consumers.timings import Timings
 from infra.admission import BadPicture, Limits
@@ -40,6 +39,7 @@ from infra.database.models import Outcome
 from infra.errors import Unavailable
 from infra.eventlog.clients import EventLog
 from infra.eventlog.headers import is_readable
+from infra.eventlog.record import Record
 from infra.eventlog.topics import RESULTS
 from infra.events.envelope import BadEvent
 from infra.events.pictures import Submission, read_submission

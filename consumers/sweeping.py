@@ -11,15 +11,15 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from consumers.dead_letters.burial import PREFIX
-from consumers.record import Record
 from infra.blobs import BlobStore, StoredBlob, open_blob_store
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
 from infra.database.models import Image, Result
+from infra.dead_letters.letter import PREFIX
 from infra.eventlog.clients import TopicsMissing
 from infra.eventlog.offsets import intake_offsets
 from infra.eventlog.reading import LogReader
+from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS, INTAKE
 from infra.events.envelope import BadEvent, Headers
 from infra.events.pictures import ClaimCheck, read_submission

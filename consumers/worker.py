@@ -6,10 +6,10 @@ from consumers.breaker import Breaker
 from consumers.halt import Halt
 from consumers.lanes import PassedOver
 from consumers.pipeline import Journey, Pipeline
-from consumers.record import Record
 from infra.database.engine import DatabaseUnavailable
 from infra.database.models import Outcome
 from infra.eventlog.clients import EventLogUnavailable
+from infra.eventlog.record import Record
 
 _ALWAYS_USED = frozenset({DatabaseUnavailable.part, EventLogUnavailable.part})
 """What every record needs, also one that never comes to the model."""

@@ -42,6 +42,18 @@ page = st.navigation(
             icon=":material/upload:",
             help="Hand pictures in, and follow each to its end.",
         ),
+        st.Page(
+            "views/trouble.py",
+            title="Trouble",
+            icon=":material/report:",
+            help="Alerts, dead letters and faults: what needs a person, and how it ended.",
+        ),
+        st.Page(
+            "views/models.py",
+            title="Models",
+            icon=":material/network_intelligence:",
+            help="Versions, how good they are and what they cost; promote and roll back.",
+        ),
     ],
     position="top",
 )

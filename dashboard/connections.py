@@ -3,6 +3,7 @@
 from functools import cache
 
 from dashboard.pyramids import Pyramids
+from dashboard.replaying import Replayer
 from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
@@ -67,6 +68,11 @@ def submitter() -> Submitter:
     return _submitter(settings())
 
 
+def replayer() -> Replayer:
+    """Sends dead letters again, for all viewers together."""
+    return _replayer(settings())
+
+
 def resubmitter() -> Resubmitter:
     """Hands known pictures in once more.
 
@@ -109,3 +115,8 @@ def _events(current: Settings) -> KafkaEventLog:
 @cache
 def _submitter(current: Settings) -> Submitter:
     return Submitter(_events(current), blob_store(), Limits.of(current))
+
+
+@cache
+def _replayer(current: Settings) -> Replayer:
+    return Replayer(current, database())

@@ -4,6 +4,7 @@ Pages name these addresses and the browser fetches what it shows: no page carrie
 bytes. What lies under a hash or an id never changes, so the browser may keep it for ever.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache, wraps
@@ -18,9 +19,11 @@ from dashboard.connections import blob_store, database, pyramids
 from dashboard.previews import NoPreview, Preview, enlarged, thumbnail
 from dashboard.pyramids import NoSuchTile
 from dashboard.queries.pictures import StoredFile, original_file, result_file
+from dashboard.samples import sample
 from infra.blobs import BadBlobReference, Blob, BlobMissing
 from infra.errors import Unavailable
-from infra.settings import settings
+from infra.settings import Settings, settings
+from serving.errors import ModelServerError
 
 PREVIEW = 1024
 """Longest side of a preview in pixels: a card of the page Submit, sharp on a dense screen."""
@@ -31,6 +34,10 @@ _PREVIEWS_KEPT = 64
 """Some 300 kB each."""
 _THUMBNAILS_KEPT = 2_000
 """Some 15 kB each."""
+_SAMPLES_KEPT = 256
+"""Some 100 kB each."""
+_FOR_A_WHILE = {"cache-control": "private, max-age=600"}
+"""A version may be exported anew under the same number."""
 _FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 
@@ -64,6 +71,13 @@ def result_address(result_id: int) -> str:
     return f"/results/{result_id}"
 
 
+def sample_address(sha256: str, version: int) -> str:
+    """Where a picture's middle is found, doubled just now by a version or BICUBIC."""
+    return f"/samples/{sha256}/{version}"
+
+
+_one_sample_at_a_time = threading.Lock()
+
 Handler = Callable[[Request], Response]
 
 
@@ -80,6 +94,8 @@ def _refusing(handler: Handler) -> Handler:
             return PlainTextResponse(str(error), 404)
         except NoPreview as error:
             return PlainTextResponse(str(error), 415)
+        except ModelServerError as error:
+            return PlainTextResponse(str(error), 502)
         except Unavailable as error:
             return PlainTextResponse(str(error), 503)
 
@@ -115,6 +131,13 @@ def _thumbnail(request: Request) -> Response:
 
 
 @_refusing
+def _sample(request: Request) -> Response:
+    at = request.path_params
+    made = _sampled(at["sha256"], at["version"], settings())
+    return Response(made.content, media_type=made.media_type, headers=_FOR_A_WHILE)
+
+
+@_refusing
 def _original(request: Request) -> Response:
     with database().reading() as session:
         return attached(original_file(session, request.path_params["id"]))
@@ -132,6 +155,7 @@ ROUTES = [
     Route("/bicubic/{sha256}/{column:int}_{row:int}", _bicubic),
     Route("/previews/{sha256}", _preview),
     Route("/thumbnails/{sha256}", _thumbnail),
+    Route("/samples/{sha256}/{version:int}", _sample),
     Route("/originals/{id:int}", _original),
     Route("/results/{id:int}", _result),
 ]
@@ -140,6 +164,12 @@ ROUTES = [
 @lru_cache(_PREVIEWS_KEPT)
 def _enlarged(sha256: str) -> Preview:
     return enlarged(blob_store().get(Blob(sha256)), PREVIEW, settings().max_picture_pixels)
+
+
+@lru_cache(_SAMPLES_KEPT)
+def _sampled(sha256: str, version: int, current: Settings) -> Preview:
+    with _one_sample_at_a_time:  # the model server has pictures to double, too
+        return sample(blob_store().get(Blob(sha256)), version, current)
 
 
 @lru_cache(_THUMBNAILS_KEPT)

@@ -11,6 +11,10 @@ BARS = 30
 """Bars of a sparkline: as many as can be told apart in a card."""
 
 
+WHOLE = "in all"
+"""What the latency of all stages together is called."""
+
+
 @dataclass(frozen=True)
 class Throughput:
     """What was doubled in a window."""
@@ -33,6 +37,7 @@ class StageLatency:
     stage: str
     p50: float
     p95: float
+    p99: float
 
 
 def throughput(doublings: Sequence[Doubling], window: timedelta, now: datetime) -> Throughput:
@@ -57,17 +62,17 @@ def throughput(doublings: Sequence[Doubling], window: timedelta, now: datetime) 
 
 
 def latencies(doublings: Sequence[Doubling]) -> list[StageLatency]:
-    """Median and 95th percentile of each stage and of the whole; empty without results."""
+    """Percentiles of each stage and of the whole; empty without results."""
     if not doublings:
         return []
     columns = list(zip(*(doubling.seconds for doubling in doublings), strict=True))
     totals = [sum(doubling.seconds) for doubling in doublings]
     stages = [_latency(stage, column) for stage, column in zip(STAGES, columns, strict=True)]
-    return [*stages, _latency("in all", totals)]
+    return [*stages, _latency(WHOLE, totals)]
 
 
 def _latency(stage: str, seconds: Sequence[float]) -> StageLatency:
     if len(seconds) == 1:
-        return StageLatency(stage, seconds[0], seconds[0])
+        return StageLatency(stage, seconds[0], seconds[0], seconds[0])
     percentiles = quantiles(seconds, n=100, method="inclusive")
-    return StageLatency(stage, percentiles[49], percentiles[94])
+    return StageLatency(stage, percentiles[49], percentiles[94], percentiles[98])

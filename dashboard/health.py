@@ -1,6 +1,6 @@
 """How the system is, in the words of the Now page and of ``doublet status``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -49,6 +49,10 @@ class PartHealth:
     version: str = ""
     seen_at: datetime | None = None
     """None for a part that was asked just now."""
+    device: str = ""
+    """What the models run on, and what was asked for."""
+    on_another_device: bool = False
+    """Whether that is not what was asked for."""
 
 
 def of_part(part: PartRow, now: datetime) -> PartHealth:
@@ -87,7 +91,14 @@ def of_model_server(
         return _asked(MODEL_SERVER, Health.WAITING, says, row)
     versions = ", ".join(_version(version.version, version.labels) for version in available)
     says = f"answers at {settings.model_server_address}, {settings.model_name} {versions}"
-    return _asked(MODEL_SERVER, Health.WELL, says, row)
+    device = answer.device or "not told by this server"
+    return replace(
+        _asked(MODEL_SERVER, Health.WELL, says, row),
+        device=f"{device} (asked for: {settings.model_device})",
+        on_another_device=answer.device is not None
+        and settings.model_device != "auto"
+        and not answer.device.lower().startswith(settings.model_device),
+    )
 
 
 def _asked(name: str, health: Health, says: str, row: PartRow | None) -> PartHealth:

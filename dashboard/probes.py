@@ -42,6 +42,8 @@ class ModelServerAnswer:
 
     versions: tuple[VersionStatus, ...]
     trouble: str | None = None
+    device: str | None = None
+    """What it computes on, where it says so."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def ask_model_server(settings: Settings) -> ModelServerAnswer:
         settings.model_server_address, settings.model_name, deadline_s=MODEL_SERVER_SECONDS
     )
     try:
-        return ModelServerAnswer(server.status())
+        return ModelServerAnswer(server.status(), device=server.device())
     except (ModelServerError, Unavailable) as error:
         return ModelServerAnswer((), str(error))
     finally:

@@ -32,6 +32,11 @@ class Standing:
     alerts: list[OpenAlert]
 
     @property
+    def ended(self) -> int:
+        """Records that ended, as far as anybody knows now."""
+        return self.books.total.settled if self.books else self.settled.total()
+
+    @property
     def well(self) -> bool:
         """Whether nobody has to look."""
         balanced = self.books is not None and self.books.total.balanced

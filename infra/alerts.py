@@ -22,6 +22,15 @@ class OpenAlert:
     raised_at: datetime
 
 
+@dataclass(frozen=True)
+class PastAlert(OpenAlert):
+    """An alert that was cleared."""
+
+    cleared_at: datetime
+    acknowledged: bool
+    """By a person; otherwise it has passed."""
+
+
 class Alerts:
     """Raises and clears them. Every method raises DatabaseUnavailable when the database is away."""
 
@@ -50,7 +59,7 @@ class Alerts:
             row = session.get(Alert, alert_id)
             if row is None or row.cleared_at is not None:
                 return False
-            row.cleared_at = self._clock()
+            row.cleared_at, row.acknowledged = self._clock(), True
             return True
 
 
@@ -63,3 +72,23 @@ def open_alerts(session: Session) -> list[OpenAlert]:
     """Those that a person has to see, the oldest first."""
     rows = session.scalars(select(Alert).where(Alert.cleared_at.is_(None)).order_by(Alert.id))
     return [OpenAlert(row.id, row.kind, row.subject, row.detail, row.raised_at) for row in rows]
+
+
+def past_alerts(session: Session, *, limit: int) -> list[PastAlert]:
+    """Those that were cleared, the newest first."""
+    rows = session.scalars(
+        select(Alert).where(Alert.cleared_at.is_not(None)).order_by(Alert.id.desc()).limit(limit)
+    )
+    return [
+        PastAlert(
+            row.id,
+            row.kind,
+            row.subject,
+            row.detail,
+            row.raised_at,
+            row.cleared_at,
+            row.acknowledged,
+        )
+        for row in rows
+        if row.cleared_at
+    ]

@@ -15,8 +15,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Select, String, case, column, func, select, values
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    Case,
+    CompoundSelect,
+    String,
+    case,
+    cast,
+    column,
+    func,
+    select,
+    type_coerce,
+    values,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from infra.database.models import Delivery, Gap, GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
@@ -80,10 +92,13 @@ def read_books(session: Session, offsets: Sequence[PartitionOffsets]) -> Books:
     is then in flight or settled, never missing.
     """
     settled = Counter[tuple[str, int, Place, Outcome]]()
-    for topic, partition, place, outcome, count in session.execute(_counts(offsets)):
-        settled[topic, partition, Place(place), outcome] = count
+    gaps = GapCounts()
+    for topic, partition, place, what, count in session.execute(_counts(offsets)):
+        if what in set(GapCause):
+            gaps[topic, partition, Place(place), GapCause(what)] = count
+        else:
+            settled[topic, partition, Place(place), Outcome(what)] = count
     known = {(at.topic, at.partition): at for at in offsets}
-    gaps = _gaps(session, known)
     for topic, partition, _, _ in settled:
         # A partition that Kafka does not have is an empty one: all that we know of it is beyond.
         known.setdefault((topic, partition), PartitionOffsets(topic, partition, 0, 0, 0))
@@ -138,20 +153,12 @@ def _account(
     )
 
 
-def _gaps(session: Session, known: dict[tuple[str, int], PartitionOffsets]) -> GapCounts:
-    """A gap is noted before anything behind it is committed, so none lies on both sides."""
-    counts = GapCounts()
-    for gap in session.scalars(select(Gap)):
-        at = known.get((gap.topic, gap.partition))
-        if at is None or gap.first >= at.end:
-            continue  # of another Kafka: the deliveries beyond the end say so
-        place = Place.COMMITTED if gap.first < at.committed else Place.AHEAD
-        counts[gap.topic, gap.partition, place, gap.cause] += gap.last - gap.first + 1
-    return counts
+def _counts(offsets: Sequence[PartitionOffsets]) -> CompoundSelect[str, int, str, str, int]:
+    """How many deliveries ended how, and how many offsets hold no record, by partition and place.
 
-
-def _counts(offsets: Sequence[PartitionOffsets]) -> Select[str, int, str, Outcome, int]:
-    """How many deliveries ended how, by partition and place."""
+    A gap is noted before anything behind it is committed, so none lies on both sides. One beyond
+    the end is of another Kafka: the deliveries beyond the end say so.
+    """
     rows = [(it.topic, it.partition, it.committed, it.end) for it in offsets]
     at = (
         values(
@@ -164,14 +171,27 @@ def _counts(offsets: Sequence[PartitionOffsets]) -> Select[str, int, str, Outcom
         .data(rows or [("", -1, 0, 0)])  # no database knows an empty list of values
         .cte("at")
     )
-    place = case(
-        (Delivery.offset < at.c.committed, Place.COMMITTED.value),
-        (Delivery.offset < at.c.ending, Place.AHEAD.value),
-        else_=Place.BEYOND.value,
-    )
-    return (
-        select(Delivery.topic, Delivery.partition, place, Delivery.outcome, func.count())
+
+    def place(offset: InstrumentedAttribute[int]) -> Case[str]:
+        return case(
+            (offset < at.c.committed, Place.COMMITTED.value),
+            (offset < at.c.ending, Place.AHEAD.value),
+            else_=Place.BEYOND.value,
+        )
+
+    ended, lies = type_coerce(Delivery.outcome, String), place(Delivery.offset)
+    settled = (
+        select(Delivery.topic, Delivery.partition, lies, ended, func.count())
         .outerjoin(at, (Delivery.topic == at.c.topic) & (Delivery.partition == at.c.partition))
         .where(Delivery.outcome.is_not(None))
-        .group_by(Delivery.topic, Delivery.partition, place, Delivery.outcome)
+        .group_by(Delivery.topic, Delivery.partition, lies, ended)
     )
+    cause, lies = type_coerce(Gap.cause, String), place(Gap.first)
+    length = cast(func.sum(Gap.last - Gap.first + 1), BigInteger)
+    passed = (
+        select(Gap.topic, Gap.partition, lies, cause, length)
+        .join(at, (Gap.topic == at.c.topic) & (Gap.partition == at.c.partition))
+        .where(Gap.first < at.c.ending)
+        .group_by(Gap.topic, Gap.partition, lies, cause)
+    )
+    return settled.union_all(passed)

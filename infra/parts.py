@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 
 from sqlalchemy import delete
@@ -14,6 +15,7 @@ from sqlalchemy import delete
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.models import Part, PartState
+from infra.faults import note_fault
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,10 @@ class Heartbeat:
         """Say, as the part's supervisor, that its process ended and is started again."""
         self._write(PartState.RESTARTING, detail, None, deaths=1)
 
+    def back(self, pid: int | None) -> None:
+        """Say, as the supervisor of a part without a heartbeat, that it answers again."""
+        self._write(PartState.RUNNING, "", pid)
+
     def stopped(self) -> None:
         """Say, as the part's supervisor, that it was stopped on purpose."""
         self._write(PartState.STOPPED, "", None)
@@ -97,9 +103,13 @@ class Heartbeat:
             with self._database.transaction() as session:
                 part = session.get(Part, self._name)
                 if part is None:
-                    part = Part(name=self._name, restarts=0)
+                    part = _new(self._name, now)
                     session.add(part)
-                if (part.state, part.detail) != (state, detail):
+                changed = (part.state, part.detail) != (state, detail)
+                silent = (now - part.seen_at).total_seconds() > SILENT_SECONDS
+                if changed or silent:
+                    note_fault(session, part, state, detail, now, silent=silent)
+                if changed:
                     part.state, part.detail, part.changed_at = state, detail, now
                 part.pid = pid
                 part.restarts += deaths
@@ -107,3 +117,15 @@ class Heartbeat:
                 part.seen_at = now
         except DatabaseUnavailable as error:
             log.debug("%s: no heartbeat: %s", self._name, error)
+
+
+def _new(name: str, now: datetime) -> Part:
+    return Part(
+        name=name,
+        state=PartState.STARTING,
+        detail="",
+        version="",
+        restarts=0,
+        changed_at=now,
+        seen_at=now,
+    )

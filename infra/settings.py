@@ -124,6 +124,11 @@ class Settings(BaseSettings):
 
     # Pictures
     model_name: str = Field("doublet", description="Model to double with, as the server names it.")
+    model_device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto",
+        description="Device that the model should run on: `auto`, `cpu` or `gpu`; the local model "
+        "server follows it, and *Now* says what is really in use.",
+    )
     max_picture_bytes: int = Field(
         256 * MEBIBYTE, gt=0, description="Largest picture file that is opened."
     )

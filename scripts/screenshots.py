@@ -10,12 +10,15 @@ import shutil
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WIDE = {"width": 1280, "height": 860}
 NARROW = {"width": 390, "height": 844}
 PATIENCE_MS = 60_000
+COLOURS = 256
+"""Of a kept picture: a third of the bytes, and hardly seen."""
 
 
 def main() -> None:
@@ -42,6 +45,8 @@ def take(browser: Browser, address: str, folder: Path) -> None:
         ("now-dark", "/", "dark", WIDE),
         ("pictures", "/pictures", "light", WIDE),
         ("submit", "/submit", "light", WIDE),
+        ("trouble", "/trouble", "light", WIDE),
+        ("models", "/models", "dark", WIDE),
         ("now-phone", "/", "light", NARROW),
     ):
         page = open_page(browser, address + path, scheme, size)
@@ -67,9 +72,13 @@ def shoot(page: Page, file: Path) -> None:
     """Keep what the window shows, once it has stopped moving."""
     expect(page.locator('[data-test-script-state="running"]')).to_have_count(0)
     page.wait_for_load_state("networkidle")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_timeout(1_500)  # charts fade in
     page.screenshot(path=str(file))
     page.close()
+    with Image.open(file) as taken:
+        small = taken.convert("RGB").quantize(COLOURS)
+    small.save(file, optimize=True)
     print(file)  # noqa: T201  (it is a script)
 
 

@@ -68,6 +68,8 @@ REFUSALS = frozenset(
     }
 )
 
+STATUS_METHOD = "/tensorflow.serving.ModelService/GetModelStatus"
+
 Response = TypeVar("Response", bound=Message)
 
 
@@ -80,6 +82,7 @@ class GrpcModelServer:
         model: str = contract.DOUBLET,
         *,
         label: str | None = None,
+        chosen: Callable[[], int | None] = lambda: None,
         deadline_s: float = DEFAULT_DEADLINE_S,
     ) -> None:
         """Open one channel for all calls; the server need not be there yet.
@@ -88,19 +91,19 @@ class GrpcModelServer:
             address: ``host:port``, or ``unix:/path``.
             model: the name that the server knows the model by.
             label: describe the version with this label instead of the newest one.
+            chosen: names the version to describe instead, each time; None: none is chosen.
             deadline_s: seconds that one call may take.
         """
         self._address = address
         self._model = model
         self._label = label
+        self._chosen = chosen
         self._deadline_s = deadline_s
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         prediction = "/tensorflow.serving.PredictionService"
         self._predict = self._method(f"{prediction}/Predict", pb.PredictResponse)
         self._metadata = self._method(f"{prediction}/GetModelMetadata", pb.GetModelMetadataResponse)
-        self._status = self._method(
-            "/tensorflow.serving.ModelService/GetModelStatus", pb.GetModelStatusResponse
-        )
+        self._status = self._method(STATUS_METHOD, pb.GetModelStatusResponse)
 
     def describe(self) -> ServedModel:
         """See `ModelServer.describe`."""
@@ -158,6 +161,20 @@ class GrpcModelServer:
             for version in answer.model_version_status
         )
 
+    def device(self) -> str | None:
+        """What the embedded server computes on; None of TensorFlow Serving, which does not say.
+
+        Raises:
+            ModelServerUnavailable: no server, or it does not know the model yet.
+        """
+        request = pb.GetModelStatusRequest(model_spec=pb.ModelSpec(name=self._model))
+        call = self._call(STATUS_METHOD, pb.GetModelStatusResponse)
+        try:
+            _, done = call.with_call(request, timeout=self._deadline_s)
+        except grpc.RpcError as error:
+            raise self._in_our_words(error, pinned=False) from error
+        return dict(done.initial_metadata()).get(contract.DEVICE_HEADER)
+
     def close(self) -> None:
         """See `ModelServer.close`."""
         self._channel.close()
@@ -165,12 +182,20 @@ class GrpcModelServer:
     def _description(self) -> pb.PredictResponse:
         """What the version says of itself, once for each tile; of the tile nothing else counts."""
         spec = pb.ModelSpec(name=self._model, signature_name=contract.DESCRIBE)
-        if self._label is not None:
+        version = self._chosen()
+        if version is not None:
+            spec.version.value = version
+        elif self._label is not None:
             spec.version_label = self._label
         tile = np.zeros((1, 1, 1, contract.CHANNELS), np.uint8)
         request = pb.PredictRequest(model_spec=spec, inputs={contract.TILES: from_uint8(tile)})
         try:
             return self._predict(request)
+        except VersionGone as error:
+            raise ModelServerUnavailable(
+                f"the model server at {self._address} does not serve version {version} of "
+                f"{self._model}, which was chosen: load it, or choose another"
+            ) from error
         except ModelRefused as error:
             raise ModelMisbehaved(f"{self._model} cannot describe itself: {error}") from error
 
@@ -208,11 +233,7 @@ class GrpcModelServer:
 
     def _method(self, path: str, response: type[Response]) -> Callable[[Any], Response]:
         """A call of the server's, with the deadline, and its failures in our own words."""
-        call = self._channel.unary_unary(
-            path,
-            request_serializer=lambda request: request.SerializeToString(),
-            response_deserializer=response.FromString,
-        )
+        call = self._call(path, response)
 
         def method(request: Any) -> Response:
             try:
@@ -223,6 +244,13 @@ class GrpcModelServer:
             return answer
 
         return method
+
+    def _call(self, path: str, response: type[Message]) -> Any:
+        return self._channel.unary_unary(
+            path,
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=response.FromString,
+        )
 
     def _in_our_words(self, error: grpc.RpcError, *, pinned: bool) -> ModelServerError:
         code = error.code()

@@ -44,6 +44,10 @@ STRIDE = "stride"
 CARD = "card"
 MEMBERS = "members"
 
+DEVICE_HEADER = "doublet-device"
+"""gRPC header of the embedded server's ``GetModelStatus``: what its sessions compute on.
+TensorFlow Serving has no way of saying it."""
+
 SCALE = 2
 """How many times longer each side of the answer is."""
 

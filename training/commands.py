@@ -24,6 +24,9 @@ class Exported(StrEnum):
     FAST = "fast"
 
 
+FAST_FITTINGS = ("start", "settle", "fast")
+"""What the quick network is fitted by, one after the other."""
+
 Runs = Annotated[Path, typer.Option(help="Where the checkpoints are kept.")]
 
 
@@ -38,9 +41,14 @@ def export(
     data: Annotated[str, typer.Option(help="Training data, in the model card's words.")],
     runs: Runs = Path("runs"),
 ) -> None:
-    """Write a SavedModel that TensorFlow Serving loads, from the checkpoints' best weights."""
+    """Write a SavedModel that TensorFlow Serving loads, from the checkpoints' best weights.
+
+    The curves of its fitting, as far as TensorBoard's files are there, are written beside it.
+    """
     import_tensorflow()
+    from serving.curves import write_curves
     from training.compact import radius
+    from training.curves import collected
     from training.export import Card, trained, write
     from training.fitting import checkpoint
     from training.fitting.plan import members_files
@@ -56,6 +64,8 @@ def export(
         commit=_commit(),
     )
     write(networks, card, into)
+    fitted = FAST_FITTINGS if fast else [file.stem for file in members_files(runs)]
+    write_curves(collected(runs, fitted), into)
     typer.echo(f"{into}: {card.members} members, {card.parameters:,} parameters")
 
 

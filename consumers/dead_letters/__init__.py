@@ -1,1 +1,1 @@
-"""Dead letters: records put aside, listed, sent again, or given up."""
+"""Dead letters: putting records aside, and the commands that list, replay and give them up."""

@@ -2,25 +2,20 @@
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from consumers.bookkeeping import Burial, Failure
-from consumers.record import Record
 from infra.blobs import BlobStore
 from infra.database.models import LetterState
+from infra.dead_letters.letter import PREFIX, noted, replays_of
 from infra.eventlog.clients import EventLog, EventTooLarge
+from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS
 from infra.events.envelope import Headers
 
-PREFIX = "doublet-error-"
-"""Headers of ours begin so; everything else is the sender's."""
-
 _DETAIL_LIMIT = 1000
 """Characters of detail in a header: room is kept for the largest event itself."""
-
-_SMALL_NUMBER = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -64,12 +59,6 @@ class Undertaker:
         return self.events.send(DEAD_LETTERS, key, content, senders + ours)
 
 
-def replays_of(record: Record) -> int:
-    """How often a record was replayed; 0 where its header is not one of ours."""
-    said = _earlier(record, "replays") or ""
-    return int(said) if _SMALL_NUMBER.fullmatch(said) else 0
-
-
 def _facts(record: Record, failure: Failure, attempts: int, failed_at: datetime) -> dict[str, str]:
     moment = failed_at.isoformat()
     facts = {
@@ -81,20 +70,12 @@ def _facts(record: Record, failure: Failure, attempts: int, failed_at: datetime)
         "topic": record.topic,
         "partition": str(record.partition),
         "offset": str(record.offset),
-        "first-failed-at": _earlier(record, "first-failed-at") or moment,
+        "first-failed-at": noted(record, "first-failed-at") or moment,
         "last-failed-at": moment,
     }
     # A header without a value cannot be sent on; it is sent empty, and named here.
     without_value = [name for name, value in record.headers if value is None]
     return facts | ({"null-headers": ",".join(without_value)} if without_value else {})
-
-
-def _earlier(record: Record, fact: str) -> str | None:
-    """What an earlier burial of the same record said: a replay carries it along."""
-    for name, value in record.headers:
-        if name == PREFIX + fact and value is not None:
-            return value.decode("utf-8", "replace")
-    return None
 
 
 def _as_json(record: Record) -> bytes:

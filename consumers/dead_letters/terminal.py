@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from consumers.dead_letters.ledger import Ledger, Line, Selection
-from consumers.dead_letters.letter import Letter, LetterGone
-from consumers.dead_letters.replay import Fate, Parts, Replay, ReplayPolicy, letter_of
 from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.models import DeadLetter, LetterState
+from infra.dead_letters.ledger import OPEN, Ledger, Line, Selection
+from infra.dead_letters.letter import Letter, LetterGone
+from infra.dead_letters.replay import SENT, ReplayPolicy, letter_of, open_replay
 from infra.errors import DoubletError
-from infra.eventlog.clients import KafkaEventLog
 from infra.eventlog.reading import LogReader
 from infra.events.reasons import Reason
 from infra.settings import settings
 
-OPEN = frozenset({LetterState.WAITING, LetterState.QUARANTINED, LetterState.REPLAYING})
-"""What an operator has still to decide about."""
-
-_SENT = {Fate.REPLAYED, Fate.FOUND_REPLAYED}
 _SHORTEST_TEXT = 400
 """Characters of a value that is text which `show` prints."""
 
@@ -97,24 +91,24 @@ def count(chosen: Selection, would: str) -> None:
 
 def replay(chosen: Selection, per_second: float) -> bool:
     """Send what is selected, and say how each fared; whether all was sent."""
-    current = settings()
-    ledger = _ledger()
-    blobs = open_blob_store(current.blobs)
-    with LogReader(current) as reader, closing(KafkaEventLog(current)) as events:
-        parts = Parts(ledger, reader, events, blobs)
-        fates = Replay(parts, ReplayPolicy(per_second)).run(chosen)
+    database = Database(settings().database)
+    with open_replay(settings(), database, ReplayPolicy(per_second)) as opened:
+        fates = opened.run(chosen)
     for fate, number in fates.items():
         typer.echo(f"{number} {fate}")
     if not fates:
         typer.echo("nothing to replay")
-    return fates.keys() <= _SENT
+    return fates.keys() <= SENT
 
 
 def discard(chosen: Selection) -> None:
-    """Give up what is selected; by its number, also what an interrupted replay has in hand."""
-    if chosen.ids:
-        chosen = Selection(chosen.states | {LetterState.REPLAYING}, chosen.ids, chosen.reasons)
+    """Give up what is selected."""
     typer.echo(f"{_ledger().discard(chosen)} discarded")
+
+
+def quarantine(chosen: Selection) -> None:
+    """Keep what is selected from being replayed with others."""
+    typer.echo(f"{_ledger().quarantine(chosen)} quarantined")
 
 
 def _ledger() -> Ledger:

@@ -14,6 +14,10 @@ LARGEST_ID = 2**63 - 1
 """What a database's integer holds; an address may name any number."""
 
 
+MOST_COUNTED = 10_000
+"""Pictures that a list counts, and leads to: whoever looks for an older one narrows the list."""
+
+
 @dataclass(frozen=True)
 class PictureFilter:
     """Which pictures to list; an empty field lets all pass."""
@@ -43,8 +47,9 @@ class PictureLine:
 
 
 def count_pictures(session: Session, which: PictureFilter) -> int:
-    """How many pictures pass the filter."""
-    return session.scalar(select(func.count(Image.id)).where(*_conditions(which))) or 0
+    """How many pictures pass the filter; MOST_COUNTED where there are at least so many."""
+    counted = select(Image.id).where(*_conditions(which)).limit(MOST_COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(counted)) or 0
 
 
 def pictures(

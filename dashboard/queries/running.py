@@ -112,8 +112,8 @@ class Lag:
 class LagHistory:
     """Lag over a window."""
 
-    latest: list[Lag]
-    """The last sample of each partition, by topic and partition."""
+    partitions: dict[tuple[str, int], list[Lag]]
+    """The samples of each partition, oldest first, by topic and partition."""
     seconds: list[float]
     """Of each moment sampled, oldest first, the worst partition's."""
 
@@ -133,8 +133,9 @@ def lag(session: Session, since: datetime) -> LagHistory:
         .limit(NEWEST_SAMPLES)
     )
     samples = [Lag(*row) for row in rows][::-1]
-    latest = {(sample.topic, sample.partition): sample for sample in samples}
+    partitions: dict[tuple[str, int], list[Lag]] = defaultdict(list)
     worst: dict[datetime, float] = defaultdict(float)
     for sample in samples:
+        partitions[sample.topic, sample.partition].append(sample)
         worst[sample.taken_at] = max(worst[sample.taken_at], sample.seconds)
-    return LagHistory([latest[key] for key in sorted(latest)], list(worst.values()))
+    return LagHistory(dict(sorted(partitions.items())), list(worst.values()))

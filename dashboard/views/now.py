@@ -7,10 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import health, readings, words
-from dashboard.flow import StageLatency, Throughput, latencies, throughput
+from dashboard.draining import Drain, drain
+from dashboard.flow import WHOLE, StageLatency, Throughput, latencies, throughput
 from dashboard.health import Health, PartHealth
 from dashboard.notices import explained
-from dashboard.queries.running import Lag
+from dashboard.queries.running import Lag, LagHistory
 from dashboard.readings import REFRESH_SECONDS
 from dashboard.standing import Standing
 from infra.books import Account, Books
@@ -31,8 +32,7 @@ ICONS = {
     Health.WAITING: ":orange[:material/hourglass_top:]",
     Health.AWAY: ":red[:material/error:]",
 }
-# What a logarithmic axis shows of a stage that took no time.
-LEAST_SECONDS = 0.001
+PERCENTILES = ("p50", "p95", "p99")
 
 
 def page() -> None:
@@ -71,7 +71,7 @@ def alerts_and_books() -> None:
 def flow(window: timedelta) -> None:
     """Throughput and latency over the window."""
     with explained():
-        doublings = readings.doublings(window)
+        doublings = readings.doublings(window, readings.standing().ended)
         _rates(throughput(doublings, window, utc_now()), readings.lag(LAG_WINDOW).seconds)
         _latency(latencies(doublings))
 
@@ -81,13 +81,10 @@ def lag_and_parts() -> None:
     """Lag by partition, and the parts with their health."""
     with explained():
         standing = readings.standing()
-        left, right = st.columns(2, gap="medium")
-        with left:
-            st.subheader("Lag", help="Records that wait, now; how old the oldest is, when sampled.")
-            _lag(standing, readings.lag(LAG_WINDOW).latest)
-        with right:
-            st.subheader("Parts", help="By their own answers and heartbeats.")
-            _parts(standing)
+        st.subheader("Lag", help="Records that wait, now; how old the oldest is, when sampled.")
+        _lag(standing, readings.lag(LAG_WINDOW))
+        st.subheader("Parts", help="By their own answers and heartbeats.")
+        _parts(standing)
 
 
 def _alerts(standing: Standing) -> None:
@@ -95,11 +92,11 @@ def _alerts(standing: Standing) -> None:
     waiting = [part for part in standing.parts if part.health is Health.WAITING]
     if standing.alerts:
         lines = [
-            f"- **{alert.kind}**, {alert.subject}: {alert.detail}, {words.utc(alert.raised_at)} "
-            f"(`doublet alerts --clear {alert.id}`)"
+            f"- **{alert.kind}**, {alert.subject}: {alert.detail}, {words.utc(alert.raised_at)}"
             for alert in standing.alerts
         ]
         st.error("\n".join(lines), title="Alerts", icon=":material/notifications:")
+        st.page_link("views/trouble.py", label="Acknowledge", icon=":material/report:")
     if away:
         st.error(_said(away), title="Not there", icon=":material/error:")
     if waiting:
@@ -205,87 +202,119 @@ def _rates(rates: Throughput, seconds_behind: list[float]) -> None:
 
 
 def _latency(stages: list[StageLatency]) -> None:
-    st.markdown("**Latency by stage**")
+    st.markdown(
+        "**Latency by stage**",
+        help="Each stage begins where the one before it ends for the median picture; the paler "
+        "parts are what 95 and 99 of a hundred pictures need.",
+    )
     if not stages:
         st.caption("Nothing was doubled in this window.")
         return
     chart, table = st.columns([3, 2], gap="medium", vertical_alignment="center")
     with chart:
-        st.altair_chart(
-            _latency_chart(stages), height=260, alt="Median and 95th percentile of each stage"
-        )
+        st.altair_chart(_waterfall(stages), height=270, alt="Latency of each stage, as a waterfall")
     with table:
         st.table(
             pd.DataFrame(
                 {
-                    "p50": [words.duration(stage.p50) for stage in stages],
-                    "p95": [words.duration(stage.p95) for stage in stages],
+                    name: [words.duration(getattr(stage, name)) for stage in stages]
+                    for name in PERCENTILES
                 },
                 index=[stage.stage for stage in stages],
             ),
             border="horizontal",
-            alt="Median and 95th percentile of each stage",
+            alt="Percentiles of each stage's latency",
         )
 
 
-def _latency_chart(stages: list[StageLatency]) -> alt.LayerChart | alt.FacetChart:
-    spans = pd.DataFrame(
-        {
-            "stage": [stage.stage for stage in stages],
-            "p50": [max(stage.p50, LEAST_SECONDS) for stage in stages],
-            "p95": [max(stage.p95, LEAST_SECONDS) for stage in stages],
-        }
-    )
-    points = spans.melt("stage", var_name="percentile", value_name="seconds")
-    order = [stage.stage for stage in stages]
-    y = alt.Y("stage:N", sort=order, title=None, axis=alt.Axis(labelOverlap=False, grid=False))
-    scale = alt.Scale(type="log", nice=True)
-    rules = (
+def _waterfall(stages: list[StageLatency]) -> alt.Chart:
+    rows, begins = [], 0.0
+    for stage in stages:
+        start = 0.0 if stage.stage == WHOLE else begins
+        for name in PERCENTILES:
+            seconds = getattr(stage, name)
+            rows.append((stage.stage, name, seconds, start, start + seconds))
+        begins += stage.p50
+    spans = pd.DataFrame(rows, columns=["stage", "percentile", "seconds", "start", "end"])
+    chart: alt.Chart = (
         alt.Chart(spans)
-        .mark_rule(strokeWidth=3, color="gray", opacity=0.6)
-        .encode(y=y, x=alt.X("p50:Q", scale=scale, title="seconds, logarithmic"), x2="p95:Q")
-    )
-    marks = (
-        alt.Chart(points)
-        .mark_point(filled=True, size=110, opacity=1)
+        .mark_bar(cornerRadius=2)
         .encode(
-            y=y,
-            x=alt.X("seconds:Q", scale=scale),
-            color=alt.Color("percentile:N", title=None, legend=alt.Legend(orient="top")),
+            y=alt.Y(
+                "stage:N",
+                sort=[stage.stage for stage in stages],
+                title=None,
+                axis=alt.Axis(labelOverlap=False, grid=False),
+            ),
+            x=alt.X("start:Q", title="seconds", stack=None),
+            x2="end:Q",
+            # One colour, paler with each percentile: the spans lie on each other.
+            opacity=alt.Opacity(
+                "percentile:N",
+                scale=alt.Scale(domain=list(PERCENTILES), range=[1, 0.4, 0.2]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
             tooltip=["stage", "percentile", alt.Tooltip("seconds:Q", format=".3g")],
         )
     )
-    return alt.layer(rules, marks)
+    return chart
 
 
-def _lag(standing: Standing, samples: list[Lag]) -> None:
-    sampled = {(sample.topic, sample.partition): sample for sample in samples}
+def _lag(standing: Standing, history: LagHistory) -> None:
     waiting = {(at.topic, at.partition): at.lag for at in standing.offsets}
-    if not waiting and not sampled:
+    if not waiting and not history.partitions:
         st.caption("Kafka is away, and nothing was sampled within the hour.")
         return
     if not waiting:
         st.caption("Kafka is away: as it was when last sampled.")
-    rows = []
-    for place in sorted(waiting.keys() | sampled.keys()):
-        sample = sampled.get(place)
-        records = waiting.get(place, sample.records if sample else None)
-        rows.append(
-            {
-                "Topic": place[0],
-                "Partition": place[1],
-                "Records": records,
-                # Nothing waits now, whatever the last sample said.
-                "Seconds behind": 0.0 if records == 0 else sample and sample.seconds,
-                "Sampled": words.ago(sample.taken_at, standing.at) if sample else "never",
-            }
-        )
+    rows = [
+        _lag_row(place, waiting.get(place), history.partitions.get(place), standing)
+        for place in sorted(waiting.keys() | history.partitions.keys())
+    ]
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        column_config={"Seconds behind": st.column_config.NumberColumn(format="%.1f")},
-        alt="Lag of each partition in records and seconds",
+        column_config={
+            "Seconds behind": st.column_config.NumberColumn(format="%.1f"),
+            "Last hour": st.column_config.AreaChartColumn(y_min=0, help="Seconds behind."),
+            "Drained in": st.column_config.TextColumn(
+                help="If it goes on as in the last five minutes."
+            ),
+        },
+        alt="Lag of each partition in records and seconds, its trend and the time to drain",
     )
+
+
+def _lag_row(
+    place: tuple[str, int], waiting: int | None, samples: list[Lag] | None, standing: Standing
+) -> dict[str, object]:
+    row: dict[str, object] = {"Topic": place[0], "Partition": place[1], "Records": waiting}
+    if samples is None:
+        return row | {"Sampled": "never"}
+    sampled = drain(samples)
+    records = sampled.records if waiting is None else waiting
+    if records == 0:
+        behind, drained = 0.0, ""  # nothing waits now, whatever the last sample said
+    else:
+        behind, drained = sampled.seconds_behind, _drained(sampled)
+    return row | {
+        "Records": records,
+        "Seconds behind": behind,
+        "Last hour": sampled.trend,
+        "Drained in": drained,
+        "Sampled": words.ago(sampled.taken_at, standing.at),
+    }
+
+
+def _drained(sampled: Drain) -> str:
+    if sampled.drained_in is None:
+        return "it does not shrink"
+    return words.duration(sampled.drained_in)
+
+
+def _device(part: PartHealth) -> str:
+    device = words.literal(part.device)
+    return f":red[:material/warning: {device}]" if part.on_another_device else device
 
 
 def _parts(standing: Standing) -> None:
@@ -296,6 +325,8 @@ def _parts(standing: Standing) -> None:
                     f"{ICONS[part.health]}\N{NO-BREAK SPACE}{part.name}" for part in standing.parts
                 ],
                 "Says": [part.says for part in standing.parts],
+                "Version": [part.version for part in standing.parts],
+                "Device": [_device(part) for part in standing.parts],
                 "Restarts": [part.restarts for part in standing.parts],
                 "Seen": [
                     words.ago(part.seen_at, standing.at) if part.seen_at else "just now"

@@ -6,7 +6,13 @@ from dashboard import files, words
 from dashboard.addresses import here
 from dashboard.badges import LANES, badges
 from dashboard.connections import database
-from dashboard.queries.pictures import PictureFilter, PictureLine, count_pictures, pictures
+from dashboard.queries.pictures import (
+    MOST_COUNTED,
+    PictureFilter,
+    PictureLine,
+    count_pictures,
+    pictures,
+)
 from dashboard.views.one_picture import no_such, one_picture
 from infra.clock import utc_now
 from infra.database.models import ImageState, Lane
@@ -46,7 +52,8 @@ def listing() -> None:
     with database().reading() as session:
         lines = pictures(session, which, offset=(number - 1) * PER_PAGE, limit=PER_PAGE)
     with cards:
-        st.caption(words.plural(total, "picture"))
+        number_of = words.plural(total, "picture")
+        st.caption(number_of if total < MOST_COUNTED else f"The newest {number_of}")
         with st.grid(COLUMNS, min_column_width=150, gap="small"):
             for line in lines:
                 _card(line)

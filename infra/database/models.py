@@ -1,11 +1,10 @@
 """The tables, in the words of the domain."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
-    DateTime,
     Enum,
     ForeignKey,
     Index,
@@ -16,28 +15,9 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A timezone-aware moment, stored in UTC on databases with and without time zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone; the database stores UTC only")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+from infra.database.types import UtcDateTime
 
 
 class Lane(StrEnum):
@@ -132,6 +112,17 @@ class AlertKind(StrEnum):
     """Records were deleted before they were delivered."""
 
 
+class FaultKind(StrEnum):
+    """How a part was at fault."""
+
+    WAITING = "waiting"
+    """It could do nothing, because something else was away."""
+    DIED = "died"
+    """Its process ended by itself."""
+    SILENT = "silent"
+    """It was not heard of; or the database was away, where it would have been."""
+
+
 def _words(enum: type[StrEnum]) -> Enum:
     # Plain text instead of a database's own enumeration: a new state then needs no migration.
     return Enum(
@@ -159,6 +150,7 @@ class Base(DeclarativeBase):
         PartState: _words(PartState),
         GapCause: _words(GapCause),
         AlertKind: _words(AlertKind),
+        FaultKind: _words(FaultKind),
     }
 
 
@@ -380,6 +372,36 @@ class Alert(Base):
     detail: Mapped[str] = mapped_column(Text)
     raised_at: Mapped[datetime]
     cleared_at: Mapped[datetime | None]
+    acknowledged: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a person cleared it; otherwise it has passed."""
+
+
+class ModelChoice(Base):
+    """A person's choice of the version of a model to double with; the newest one counts."""
+
+    __tablename__ = "model_choices"
+    __table_args__ = (Index("ix_model_choices_model", "model"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int]
+    chosen_at: Mapped[datetime]
+
+
+class Fault(Base):
+    """A stretch of time in which a part did not do its work."""
+
+    __tablename__ = "faults"
+    __table_args__ = (Index("ix_faults_part_ended", "part", "ended_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[FaultKind]
+    detail: Mapped[str] = mapped_column(Text)
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_as: Mapped[PartState | None]
+    """What the part was from then on."""
 
 
 class Part(Base):

@@ -96,6 +96,7 @@ def model_server(settings: Settings) -> Part | None:
         ready=lambda: "AVAILABLE" in _page(status),
         ready_within_s=120,
         ports=ports,
+        environment={"CUDA_VISIBLE_DEVICES": "-1"} if settings.model_device == "cpu" else {},
     )
 
 
@@ -163,6 +164,7 @@ def _model_config(settings: Settings) -> Path:
     name: {json.dumps(folder.name)}
     base_path: {json.dumps(str(folder))}
     model_platform: "tensorflow"
+    model_version_policy {{ all {{}} }}
   }}
 """
         for folder in sorted(path for path in _models().iterdir() if path.is_dir())

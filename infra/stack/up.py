@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -29,6 +29,8 @@ from infra.stack.process import Process
 
 _TEND_SECONDS = 0.1
 """How soon a death is noticed."""
+_ASK_SECONDS = 0.5
+"""How often a server that died is asked whether it answers again."""
 _STOP_SECONDS = 7.5
 """For consumer, scheduler and dashboard, all at once; what they leave of 10 s is for the rest."""
 _STOP_SERVERS_SECONDS = 2.0
@@ -48,6 +50,7 @@ class Stack:
         self._servers: list[Process] = []
         """Broker and model server: stopped last, because the others use them."""
         self._workers: list[Process] = []
+        self._ready: dict[str, Callable[[], bool]] = {}
         self._database = Database(settings.database)
         self._began = time.monotonic()
 
@@ -110,6 +113,7 @@ class Stack:
         process = Process(part.name, part.command, log_file, part.environment)
         process.start()
         group.append(process)
+        self._ready[part.name] = part.ready
 
     def _await(self, part: Part) -> None:
         deadline = time.monotonic() + part.ready_within_s
@@ -162,6 +166,17 @@ class Stack:
             if death:
                 self._console.print(f"[yellow]the {process.name} {death}[/yellow]")
                 Heartbeat(self._database, process.name).died(str(death))
+                if process in self._servers:
+                    threading.Thread(
+                        target=self._await_return, args=(process,), daemon=True
+                    ).start()
+
+    def _await_return(self, process: Process) -> None:
+        """Broker and model server have no heartbeat of their own to say that they are back."""
+        while not self._stop.wait(_ASK_SECONDS):
+            if process.pid and self._ready[process.name]():
+                Heartbeat(self._database, process.name).back(process.pid)
+                return
 
     def _stop_all(self) -> None:
         if not self._processes():

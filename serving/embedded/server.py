@@ -22,7 +22,7 @@ from serving.embedded.ports import Ports
 from serving.embedded.refusal import Refusal
 from serving.embedded.rest import application
 from serving.embedded.servable import Servable, load
-from serving.embedded.sessions import session_config
+from serving.embedded.sessions import device, session_config
 from serving.embedded.warmup import warm
 from serving.proto.monitoring_pb2 import MonitoringConfig
 
@@ -125,7 +125,12 @@ class Server:
 
     def _answer(self, api: Api, metrics: Metrics) -> None:
         flags = self._flags
-        services.add(self._ports.grpc, api, with_health=flags.enable_grpc_healthcheck_service)
+        services.add(
+            self._ports.grpc,
+            api,
+            device=device(session_config(flags)),
+            with_health=flags.enable_grpc_healthcheck_service,
+        )
         self._ports.grpc.start()
         log.info("Running gRPC ModelServer at %s:%d", flags.bind_address, flags.port)
         if self._ports.rest is None:

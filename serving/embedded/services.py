@@ -14,6 +14,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, ReloadConfigResponse
 
+from serving.contract import DEVICE_HEADER
 from serving.embedded.api import Api
 from serving.embedded.refusal import Refusal
 
@@ -27,12 +28,16 @@ SERVICES = (
 """What health is reported for; the empty name stands for the server as a whole."""
 
 
-def add(server: grpc.Server, api: Api, *, with_health: bool) -> None:
-    """Answer TensorFlow Serving's methods on a server that has not started yet."""
+def add(server: grpc.Server, api: Api, *, device: str, with_health: bool) -> None:
+    """Answer TensorFlow Serving's methods on a server that has not started yet.
+
+    Args:
+        device: told with every model's status, in a header.
+    """
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _PredictionService(api), server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(api), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(api, device), server)
     if with_health:
         servicer = health.HealthServicer()
         for service in SERVICES:
@@ -62,10 +67,12 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, device: str) -> None:
         self._api = api
+        self._device = device
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
+        context.send_initial_metadata(((DEVICE_HEADER, self._device),))
         return _answer(context, lambda: self._api.status(request))
 
     def HandleReloadConfigRequest(

@@ -1,8 +1,10 @@
-"""How sessions compute: threads and precision."""
+"""How sessions compute: device, threads and precision."""
 
 import logging
+import os
 from pathlib import Path
 
+import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
@@ -37,6 +39,21 @@ def session_config(flags: Flags) -> ConfigProto:
         else:
             log.warning("this processor has no bfloat16 instructions: computing in float32")
     return config
+
+
+def device(config: ConfigProto) -> str:
+    """What a session of this configuration has, whatever was hoped for."""
+    with tf.compat.v1.Session(config=config) as session:
+        kinds = [device.device_type for device in session.list_devices()]
+    if "GPU" in kinds:
+        details = tf.config.experimental.get_device_details(
+            tf.config.list_physical_devices("GPU")[0]
+        )
+        return f"GPU, {details.get('device_name', 'of an unknown kind')}"
+    threads = config.intra_op_parallelism_threads or os.cpu_count() or 1
+    rewrites = config.graph_options.rewrite_options
+    half = rewrites.auto_mixed_precision_onednn_bfloat16 == RewriterConfig.ON
+    return f"CPU, {threads} threads, {'bfloat16' if half else 'float32'}"
 
 
 def _processor_features() -> set[str]:

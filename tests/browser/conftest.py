@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 
 class RunningDashboard:
-    """``python -m dashboard`` in a process of its own, with every other part away."""
+    """``python -m dashboard`` in a process of its own; all is away that no setting names."""
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from consumers.record import Record
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from infra.database.models import DeadLetter, Outcome
+from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS
 from infra.events.envelope import Headers
 from infra.events.pictures import UPLOADED

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from consumers.in_flight import InFlight
 from consumers.lanes import Job, Lanes, PassedOver
 from consumers.passing import passed_over
-from consumers.record import Record
 from infra.database.models import GapCause
+from infra.eventlog.record import Record
 from infra.eventlog.topics import APOD, BACKFILL, INTAKE, UPLOADS
 from tests.consumers.world import NOON
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from consumers.record import Record
 from infra.blobs import Blob
 from infra.database.models import (
     DeadLetter,
@@ -19,6 +18,7 @@ from infra.database.models import (
     Outcome,
     Result,
 )
+from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.envelope import read_envelope
 from infra.events.reasons import Reason

@@ -17,7 +17,6 @@ from consumers.pipeline import (
     ModelUnfit,
     NoScratchSpace,
 )
-from consumers.record import Record
 from consumers.status import Status
 from infra.blobs import Blob
 from infra.database.models import (
@@ -31,6 +30,7 @@ from infra.database.models import (
 )
 from infra.eventlog.clients import EventLogUnavailable
 from infra.eventlog.headers import HeaderName
+from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.reasons import Reason
 from infra.parts import Condition

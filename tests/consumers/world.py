@@ -20,7 +20,6 @@ from consumers.pipeline import (
     Policies,
     RetryPolicy,
 )
-from consumers.record import Record
 from consumers.status import Status
 from consumers.tile_calls import TileRetryPolicy
 from consumers.worker import Worker
@@ -32,6 +31,7 @@ from infra.database.models import (
     Outcome,
 )
 from infra.eventlog.clients import EventLogUnavailable, EventTooLarge
+from infra.eventlog.record import Record
 from infra.eventlog.topics import UPLOADS
 from infra.events.envelope import Headers
 from infra.events.pictures import ClaimCheck, upload_event

@@ -50,11 +50,14 @@ def test_percentiles_of_each_stage_and_of_the_whole() -> None:
         stage.stage: stage
         for stage in latencies([_doubling(1, model_s=second) for second in range(101)])
     }
-    assert (stages["model"].p50, stages["model"].p95) == (50, 95)
-    assert (stages["in all"].p50, stages["in all"].p95) == (50, 95)
-    assert (stages["tile"].p50, stages["tile"].p95) == (0, 0)
+    for stage, percentiles in (
+        ("model", (50, 95, 99)),
+        ("in all", (50, 95, 99)),
+        ("tile", (0, 0, 0)),
+    ):
+        assert (stages[stage].p50, stages[stage].p95, stages[stage].p99) == percentiles
 
 
 def test_one_picture_is_its_own_percentile() -> None:
     model = next(stage for stage in latencies([_doubling(1)]) if stage.stage == "model")
-    assert (model.p50, model.p95) == (1, 1)
+    assert (model.p50, model.p95, model.p99) == (1, 1, 1)

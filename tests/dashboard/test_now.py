@@ -1,13 +1,18 @@
 """The page Now, in every state that it can be in."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import streamlit as st
+from sqlalchemy import event
 from streamlit.testing.v1 import AppTest
 
+from dashboard import readings
+from dashboard.connections import database
 from infra.alerts import Alerts, OpenAlert, open_alerts
 from infra.blobs import open_blob_store
 from infra.database.engine import Database
@@ -60,8 +65,13 @@ def test_throughput_latency_and_lag_of_the_seeded_hour(seeded: Seed, open_page: 
     assert page.get("vega_lite_chart")
     latency = page.table[0].value
     assert list(latency.index) == ["queue", "decode", "tile", "model", "join", "store", "in all"]
+    assert list(latency.columns) == ["p50", "p95", "p99"]
     lag = page.dataframe[0].value
     assert list(lag["Topic"].unique()) == ["doublet.apod.v1", "doublet.uploads.v1"]
+    assert all(len(trend) == 30 for trend in lag["Last hour"])  # 60 samples, thinned
+    assert set(lag["Drained in"]) <= {"", "it does not shrink"} | {
+        text for text in lag["Drained in"] if re.fullmatch(r"[\d.]+ (s|min)", text)
+    }
 
 
 def test_another_window_is_measured_anew(seeded: Seed, open_page: OpenPage) -> None:
@@ -93,7 +103,7 @@ def test_an_alert_is_on_top_until_somebody_clears_it(
     [alert] = sqlite_alerts(sqlite)
     page = open_page()
     assert f"**deleted**, doublet.uploads.v1 0: {detail}" in page.error[0].value
-    assert f"doublet alerts --clear {alert.id}" in page.error[0].value
+    assert "Acknowledge" in [link.label for link in page.page_link]
     assert Alerts(sqlite).acknowledge(alert.id)
     assert not Alerts(sqlite).acknowledge(alert.id)
     assert sqlite_alerts(sqlite) == []
@@ -178,6 +188,8 @@ def test_all_is_well_only_with_the_model_server(
     assert not page.warning
     says = " ".join(page.table[-1].value["Says"])
     assert f"answers at {embedded_model_server.address}, doublet version 1 (stable)" in says
+    device = next(text for text in page.table[-1].value["Device"] if text)
+    assert re.match(r"(CPU|GPU).*\\\(asked for\\: auto\\\)", device)
 
 
 def _markdown(page: AppTest) -> str:
@@ -186,3 +198,26 @@ def _markdown(page: AppTest) -> str:
 
 def _captions(page: AppTest) -> str:
     return "\n".join(element.value for element in page.caption)
+
+
+def test_an_idle_page_asks_the_database_less_than_five_times_a_refresh(
+    running: tuple[Settings, Seed], open_page: OpenPage
+) -> None:
+    page = open_page()
+    asked: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        if arguments[2].lstrip().upper().startswith(("SELECT", "WITH")):
+            asked.append(arguments[2])
+
+    engine = database().engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        # As after FRESH_SECONDS and SAMPLE_SECONDS: what was read then is forgotten.
+        readings._standing.clear()
+        readings._lag.clear()
+        page.run()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert not page.exception
+    assert 0 < len(asked) < 5, asked

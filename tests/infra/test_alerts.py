@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import infra.commands
-from infra.alerts import Alerts, open_alerts
+from infra.alerts import Alerts, open_alerts, past_alerts
 from infra.database.engine import Database
 from infra.database.models import AlertKind
 from infra.settings import Settings
@@ -48,3 +48,19 @@ def test_the_command_lists_and_clears(
     assert unknown.exit_code == 1
     assert run.invoke(infra.commands.commands, ["alerts", "--clear", "1"]).exit_code == 0
     assert run.invoke(infra.commands.commands, ["alerts"]).output == ""
+
+
+def test_what_was_cleared_says_by_whom(database: Database) -> None:
+    alerts = Alerts(database, clock=lambda: NOON)
+    alerts.raise_alert(AlertKind.STALLED, "uploads 0", "stood")
+    alerts.raise_alert(AlertKind.DELETED, "uploads 0", "gone")
+    alerts.clear(AlertKind.STALLED, "uploads 0")
+    with database.reading() as session:
+        [left] = open_alerts(session)
+    assert alerts.acknowledge(left.id)
+    with database.reading() as session:
+        past = past_alerts(session, limit=10)
+    assert [(alert.detail, alert.acknowledged) for alert in past] == [
+        ("gone", True),
+        ("stood", False),
+    ]

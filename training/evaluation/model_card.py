@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from infra.errors import DoubletError
-
-BEGIN = "<!-- written by `doublet evaluate`: do not edit -->"
-END = "<!-- end of what `doublet evaluate` wrote -->"
+from serving.evaluation import BEGIN, END
 
 
 def replace_evaluation(card: Path, report: str) -> None:

@@ -8,11 +8,11 @@ import os
 import signal
 import sys
 
-from consumers.dead_letters.ledger import Ledger, Selection
-from consumers.dead_letters.replay import Parts, Replay, ReplayPolicy
 from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.models import LetterState
+from infra.dead_letters.ledger import Ledger, Selection
+from infra.dead_letters.replay import Parts, Replay, ReplayPolicy
 from infra.eventlog.clients import KafkaEventLog
 from infra.eventlog.reading import LogReader
 from infra.settings import settings

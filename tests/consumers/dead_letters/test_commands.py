@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from consumers.commands import commands
-from consumers.dead_letters.ledger import NoSuchLetter
-from consumers.dead_letters.letter import LetterGone
 from consumers.dead_letters.terminal import BadSelection
 from infra.database.models import LetterState
+from infra.dead_letters.ledger import NoSuchLetter
+from infra.dead_letters.letter import LetterGone
 from infra.eventlog.clients import open_admin
 from infra.eventlog.topics import DEAD_LETTERS, UPLOADS
 from infra.settings import settings
@@ -36,7 +36,7 @@ def yard(
     yard.consume()
     for text in (b"no picture", b"nor this"):
         yard.events.send(UPLOADS, None, text, [("ce-like", b"\xff")])
-    yard.consume()
+        yard.consume()  # one by one: they may lie on two partitions
     yield yard
     yard.close()
     broker.kill()

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kafka import KafkaProducer
 
-from consumers.dead_letters.ledger import Ledger, Selection
-from consumers.dead_letters.replay import Fate, Parts, Replay, ReplayPolicy, letter_of
 from infra.books import Account
 from infra.database.models import LetterState
+from infra.dead_letters.ledger import Ledger, Selection
+from infra.dead_letters.replay import Fate, Parts, Replay, ReplayPolicy, letter_of
 from infra.errors import Unavailable
 from infra.eventlog.clients import KafkaEventLog, open_admin
 from infra.eventlog.reading import LogReader

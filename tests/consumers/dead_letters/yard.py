@@ -13,20 +13,20 @@ from typer.testing import CliRunner, Result
 from consumers.bookkeeping import Bookkeeper
 from consumers.breaker import Breaker
 from consumers.commands import commands
-from consumers.dead_letters.letter import REPLAY_OF
 from consumers.halt import Halt
 from consumers.memory import Memory
 from consumers.pipeline import Pipeline, Policies
-from consumers.record import Record
 from consumers.worker import Worker
 from infra.blobs import open_blob_store
 from infra.books import Account, read_books
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from infra.database.models import DeadLetter, LetterState
+from infra.dead_letters.letter import REPLAY_OF
 from infra.eventlog.clients import KafkaEventLog, open_admin
 from infra.eventlog.offsets import PartitionOffsets
 from infra.eventlog.reading import LogReader
+from infra.eventlog.record import Record
 from infra.eventlog.topics import INTAKE, UPLOADS, ensure_topics
 from infra.settings import MEBIBYTE, Settings
 from serving.errors import ModelRefused

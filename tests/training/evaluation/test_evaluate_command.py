@@ -10,8 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from infra.errors import DoubletError
+from serving.evaluation import BEGIN, END
 from training.commands import commands
-from training.evaluation.model_card import BEGIN, END
 from training.features.degradation import resized
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from infra.errors import DoubletError
-from training.evaluation.model_card import BEGIN, END, replace_evaluation
+from serving.evaluation import BEGIN, END
+from training.evaluation.model_card import replace_evaluation
 
 
 def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:

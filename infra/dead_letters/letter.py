@@ -2,16 +2,21 @@
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 
-from consumers.dead_letters.burial import PREFIX, replays_of
-from consumers.record import Record
 from infra.blobs import Blob, BlobStore
 from infra.errors import DoubletError
+from infra.eventlog.record import Record
 from infra.events.envelope import Headers
+
+PREFIX = "doublet-error-"
+"""Headers of ours begin so; everything else is the sender's."""
 
 REPLAY_OF = PREFIX + "replay-of"
 """Header of a replayed record: the address at which it died."""
+
+_SMALL_NUMBER = re.compile(r"[0-9]{1,4}")
 
 
 class LetterGone(DoubletError):
@@ -72,6 +77,20 @@ def read_letter(record: Record, blobs: BlobStore) -> Letter:
         key, value, senders = _from_json(blobs.get(blob))
     notes["replays"] = str(replays_of(record))
     return Letter(topic, partition, offset, key, value, senders, notes)
+
+
+def replays_of(record: Record) -> int:
+    """How often a record was replayed; 0 where its header is not one of ours."""
+    said = noted(record, "replays") or ""
+    return int(said) if _SMALL_NUMBER.fullmatch(said) else 0
+
+
+def noted(record: Record, fact: str) -> str | None:
+    """What an earlier burial of the same record said: a replay carries it along."""
+    for name, value in record.headers:
+        if name == PREFIX + fact and value is not None:
+            return value.decode("utf-8", "replace")
+    return None
 
 
 def _from_json(whole: bytes) -> tuple[bytes | None, bytes | None, Headers]:

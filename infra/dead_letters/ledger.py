@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,6 +13,9 @@ from infra.database.engine import Database
 from infra.database.models import DeadLetter, Image, LetterState
 from infra.errors import DoubletError
 from infra.eventlog.reading import Offsets
+
+OPEN = frozenset({LetterState.WAITING, LetterState.QUARANTINED, LetterState.REPLAYING})
+"""What an operator has still to decide about."""
 
 
 class NoSuchLetter(DoubletError):
@@ -136,11 +139,22 @@ class Ledger:
         return self._change(release) == 1
 
     def discard(self, selection: Selection) -> int:
-        """Give letters up; answers how many. None of them is replayed from then on."""
-        discard = (
-            update(DeadLetter).where(*selection.conditions()).values(state=LetterState.DISCARDED)
-        )
-        return self._change(discard)
+        """Give letters up; answers how many. None of them is replayed from then on.
+
+        By its number, also what an interrupted replay has in hand.
+        """
+        if selection.ids:
+            states = selection.states | {LetterState.REPLAYING}
+            selection = replace(selection, states=states)
+        return self._put(selection, LetterState.DISCARDED)
+
+    def quarantine(self, selection: Selection) -> int:
+        """Keep waiting letters from being replayed with others; answers how many."""
+        waiting = replace(selection, states=selection.states & {LetterState.WAITING})
+        return self._put(waiting, LetterState.QUARANTINED)
+
+    def _put(self, selection: Selection, state: LetterState) -> int:
+        return self._change(update(DeadLetter).where(*selection.conditions()).values(state=state))
 
     def _change(self, statement: Update) -> int:
         """Answers how many rows it changed."""

@@ -11,20 +11,23 @@ record with that header: if it is there, only step 4 was missing; if not, nothin
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from consumers.dead_letters.ledger import Ledger, Selection, ends_at_claim
-from consumers.dead_letters.letter import REPLAY_OF, Letter, LetterGone, read_letter
-from consumers.record import Record
-from infra.blobs import BlobMissing, BlobStore
+from infra.blobs import BlobMissing, BlobStore, open_blob_store
 from infra.clock import Clock, utc_now
+from infra.database.engine import Database
 from infra.database.models import DeadLetter, LetterState
-from infra.eventlog.clients import EventLog, EventTooLarge
+from infra.dead_letters.ledger import Ledger, Selection, ends_at_claim
+from infra.dead_letters.letter import REPLAY_OF, Letter, LetterGone, read_letter
+from infra.eventlog.clients import EventLog, EventTooLarge, KafkaEventLog
 from infra.eventlog.reading import LogReader
+from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS
+from infra.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Fate(StrEnum):
     UNCERTAIN = "perhaps sent by a replay that was interrupted: retention has deleted the proof"
 
 
+SENT = frozenset({Fate.REPLAYED, Fate.FOUND_REPLAYED})
+"""How a letter fares that is on its topic again."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a replay works with."""
@@ -55,6 +62,18 @@ class Parts:
     reader: LogReader
     events: EventLog
     blobs: BlobStore
+
+
+@contextmanager
+def open_replay(settings: Settings, database: Database, policy: ReplayPolicy) -> Iterator["Replay"]:
+    """A replay with the configured parts, which are closed at the end.
+
+    Raises:
+        Unavailable: Kafka or the blob store is away.
+    """
+    blobs = open_blob_store(settings.blobs)
+    with LogReader(settings) as reader, closing(KafkaEventLog(settings)) as events:
+        yield Replay(Parts(Ledger(database), reader, events, blobs), policy)
 
 
 class Replay:
@@ -79,6 +98,11 @@ class Replay:
         self._next_send = monotonic()
         self._fates = Counter[Fate]()
 
+    @property
+    def fates(self) -> Counter[Fate]:
+        """How the letters have fared so far; may be asked while another thread replays."""
+        return self._fates.copy()
+
     def run(self, selection: Selection) -> Counter[Fate]:
         """Replay what is selected now: a letter that a replay brings about is not.
 
@@ -89,7 +113,7 @@ class Replay:
         for letter_id in chosen:
             self._fates[self._replay(letter_id, selection.states)] += 1
         self._settle_claims(selection)
-        return self._fates
+        return self.fates
 
     def _replay(self, letter_id: int, states: frozenset[LetterState]) -> Fate:
         row = self._ledger.get(letter_id)
