@@ -92,6 +92,11 @@ def may(needed: Right, what: str) -> bool:
     return False
 
 
+def operates() -> bool:
+    """Whether whoever looks may operate; for what is not even shown to others."""
+    return right() is Right.OPERATE
+
+
 def show_login() -> None:
     """Who is logged in, and the way in or out; nothing where nobody can log in."""
     if not _can_log_in():

@@ -65,6 +65,8 @@ def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArr
         deadline_s=settings.model_deadline_seconds,
     )
     try:
-        return server.double(middle[np.newaxis], version=version, spread=False).doubled[0]
+        answer = server.double(middle[np.newaxis], version=version, spread=False)
+        doubled: NDArray[np.uint8] = answer.doubled[0]
+        return doubled
     finally:
         server.close()

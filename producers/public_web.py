@@ -57,7 +57,7 @@ def public_web(settings: Settings) -> Web:
         download_seconds=settings.apod_download_seconds,
         download_bytes=settings.max_picture_bytes,
     )
-    return Web(policy, PublicTransport())
+    return Web(policy, transport=PublicTransport())
 
 
 def is_public(address: str) -> bool:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import files, readings, words
+from dashboard.access import Right, may
 from dashboard.addresses import here
 from dashboard.connections import database
 from dashboard.notices import explained
@@ -77,7 +78,8 @@ def versions(answer: ModelServerAnswer, now: Roles, choices: list[Choice]) -> No
             width="content",
             alt=f"Versions of {settings().model_name}",
         )
-    _choosing(now)
+    if may(Right.OPERATE, "promote a version or roll back"):
+        _choosing(now)
     if choices:
         said = [f"version {it.version} since {words.utc(it.chosen_at)}" for it in choices]
         st.caption(f"Chosen: {'; before: '.join(said)}.")

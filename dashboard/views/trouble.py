@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import endings, files, words
+from dashboard.access import Right, may, operates
 from dashboard.addresses import here
 from dashboard.connections import database, replayer
 from dashboard.notices import explained
@@ -36,6 +37,7 @@ REPLAYABLE = (LetterState.WAITING, LetterState.QUARANTINED)
 
 def page() -> None:
     """Alerts, dead letters, faults."""
+    may(Right.OPERATE, "acknowledge, replay, quarantine or discard")
     alerts()
     dead_letters()
     past()
@@ -55,7 +57,7 @@ def alerts() -> None:
                 st.badge(alert.kind.value, icon=":material/notifications:", color="red")
                 said = f"**{words.literal(alert.subject)}**: {words.literal(alert.detail)}"
                 st.markdown(f"{said}, {words.utc(alert.raised_at)}")
-                if st.button("Acknowledge", key=f"acknowledge-{alert.id}"):
+                if operates() and st.button("Acknowledge", key=f"acknowledge-{alert.id}"):
                     Alerts(database()).acknowledge(alert.id)
                     st.rerun()
 
@@ -120,7 +122,8 @@ def _group(state: LetterState, reason: str, number: int, *, whole: bool) -> None
             chosen = [line.id for line in lines if _card(line, choose=whole)]
         if chosen:
             selection = Selection(selection.states, tuple(chosen), selection.reasons)
-        _actions(state, selection, len(chosen) or number, of_all=not chosen)
+        if operates():
+            _actions(state, selection, len(chosen) or number, of_all=not chosen)
 
 
 def _card(line: LetterLine, *, choose: bool) -> bool:
@@ -137,7 +140,7 @@ def _card(line: LetterLine, *, choose: bool) -> bool:
             picture = {"picture": str(line.image_id)}
             st.page_link("views/pictures.py", label=name, query_params=picture)
         st.caption(_facts(line))
-        return choose and st.checkbox(f"Choose {line.id}", key=f"choose-{line.id}")
+        return choose and operates() and st.checkbox(f"Choose {line.id}", key=f"choose-{line.id}")
 
 
 def _facts(line: LetterLine) -> str:
@@ -268,7 +271,8 @@ def _ended_replay(progress: Progress) -> None:
             st.warning(said, title="Not all was replayed", icon=":material/replay:")
         else:
             st.success(f"{words.plural(sent, 'record')} sent again.", icon=":material/replay:")
-        st.button("Dismiss", key="forget-replay", on_click=replayer().forget)
+        if operates():
+            st.button("Dismiss", key="forget-replay", on_click=replayer().forget)
 
 
 def past() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from consumers.record import Record
 from infra.database.models import Image, Lane, Result
+from infra.eventlog.record import Record
 from infra.eventlog.topics import RESULTS
 from infra.events.pictures import ClaimCheck, apod_event
 from infra.publication import PublicationPolicy

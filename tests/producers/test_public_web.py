@@ -70,7 +70,7 @@ def fetch(certificate: Path) -> Iterator[Fetch]:
         is_allowed=lambda address: address == "127.0.0.1",
         verify=ssl.create_default_context(cafile=certificate),
     )
-    web = Web(WebPolicy(origins=None, download_bytes=1000), transport)
+    web = Web(WebPolicy(origins=None, download_bytes=1000), transport=transport)
 
     def fetch(url: str) -> bytes:
         file = io.BytesIO()
@@ -166,6 +166,6 @@ def test_a_name_that_nobody_knows_is_a_host_that_is_away() -> None:
     def unknown(host: str) -> list[str]:
         raise httpx.ConnectError("the name is not known")
 
-    with closing(Web(WebPolicy(origins=None), PublicTransport(unknown))) as web:  # noqa: SIM117
+    with closing(Web(WebPolicy(origins=None), transport=PublicTransport(unknown))) as web:  # noqa: SIM117
         with pytest.raises(ApodUnavailable, match=r"cannot reach nowhere\.test"):
             web.download("https://nowhere.test/x", io.BytesIO())

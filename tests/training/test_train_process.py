@@ -50,7 +50,8 @@ def test_a_kill_costs_the_steps_since_the_last_checkpoint(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def begun() -> checkpoint.Weights:
-    return detail(seed=7).get_weights()
+    weights: checkpoint.Weights = detail(seed=7).get_weights()
+    return weights
 
 
 @pytest.fixture(scope="module")
