@@ -71,14 +71,15 @@ def dead_letters() -> None:
     state = st.segmented_control(
         "State",
         list(LetterState),
-        format_func=lambda state: f"{state.value} {numbers[state]:,}",
+        format_func=str,  # as the address has it
         default=LetterState.WAITING,
         required=True,
         key="letters",
         bind="query-params",
         label_visibility="collapsed",
     )
-    st.caption(f"{state.value.capitalize()}: {STATES[state]}.")
+    of_all = ", ".join(f"{numbers[state]:,} {state.value}" for state in LetterState)
+    st.caption(f"{state.value.capitalize()}: {STATES[state]}. There are {of_all}.")
     everything = Selection(frozenset({state}))
     counts = Ledger(database()).counts(everything)
     wanted = st.query_params.get("reason")

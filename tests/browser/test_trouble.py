@@ -87,7 +87,7 @@ def test_a_letter_is_replayed_by_two_clicks_and_lies_on_its_topic_again(
         expect(dialog).to_contain_text("A replay would send 1 record again")
         dialog.get_by_role("button", name="Replay 1").click()
         expect(view.page.get_by_text("1 record sent again.")).to_be_visible()
-        expect(view.page.get_by_text("replayed 1")).to_be_visible()
+        expect(view.page.get_by_text("1 replayed")).to_be_visible()
         view.require_sound()
     settings = Settings(_env_file=None, kafka_bootstrap_servers=kafka.bootstrap)
     with LogReader(settings) as reader:

@@ -81,6 +81,12 @@ def test_another_state_has_other_letters_and_other_buttons(
     assert page.info[0].value == "No dead letter is replayed."
 
 
+def test_an_address_names_the_state(troubled: Database, open_page: OpenPage) -> None:
+    page = open_page("trouble", letters="quarantined")
+    assert "model refused · 4" in _markdown(page)
+    assert "There are 21 waiting, 4 quarantined" in _captions(page)
+
+
 def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     troubled: Database, open_page: OpenPage
 ) -> None:
