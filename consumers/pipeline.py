@@ -175,7 +175,7 @@ class Journey:
         submission = self._submission = self._read()
         image_id = self._books.open_image(self._record, submission)
         blob, content = self._fetch(submission)
-        size = size_of(content)
+        size = size_of(content, self._pipeline.policies.limits.max_pixels)
         if size.large and not self._large_too:
             raise TooLargeHere
         with self._pipeline.memory.hold(size.bytes):

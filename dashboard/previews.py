@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from infra.admission import MEDIA_TYPES
+from infra.admission import BadPicture
 from infra.errors import DoubletError
-
-FORMATS = (*MEDIA_TYPES, "MPO")
-"""The formats that the producers let in; MPO is Pillow's name for some phones' JPEG."""
+from infra.picture_file import BROKEN_FILE, opened
 
 QUALITY = 95
 """Of JPEG and WebP: no block shows where single pixels are compared."""
@@ -62,13 +60,13 @@ def thumbnail(content: bytes, width: int, height: int, max_pixels: int) -> Previ
 
 def _decoded(content: bytes, wanted: tuple[int, int], max_pixels: int) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with opened(io.BytesIO(content), max_pixels) as image:
             if image.width * image.height > max_pixels:
                 raise NoPreview(f"{image.width} x {image.height} pixels are too many to show")
             image.draft("RGB", wanted)  # a JPEG is then decoded small at once
             image.load()
             return _shown(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+    except (BadPicture, *BROKEN_FILE) as error:
         raise NoPreview(f"not a picture that can be shown: {error}") from error
 
 
