@@ -15,6 +15,8 @@ from infra.settings import Settings
 from serving.contract import CHANNELS, SCALE
 from serving.model_server import ModelServer, ServedModel
 
+_GREY = 128
+
 
 @dataclass(frozen=True)
 class DoublingPolicy:
@@ -62,6 +64,15 @@ class Doubler:
                 with timings.stage("join"):
                     canvas.append(doubled, spread)
         return canvas.finished(len(plan))
+
+    def double_plain_tile(self) -> None:
+        """Ask for one tile of grey, checked as any other and asked for once.
+
+        Raises:
+            ModelServerError: as `TileCalls.ask` does.
+        """
+        side = self._tiling.side
+        self._calls.ask(np.full((1, side, side, CHANNELS), _GREY, np.uint8))
 
     def _double_band(
         self,

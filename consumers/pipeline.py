@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
 from consumers.canvas import DoubledPicture
 from consumers.dead_letters.burial import Undertaker
@@ -46,7 +44,6 @@ from infra.events.pictures import Submission, read_submission
 from infra.events.reasons import Reason
 from infra.events.settled import settled_event
 from infra.settings import Settings
-from serving.contract import CHANNELS
 from serving.errors import ModelMisbehaved, ModelRefused, ModelServerSlow, VersionGone
 from serving.model_server import ModelServer, ServedModel
 
@@ -217,6 +214,7 @@ class Journey:
                 doubler = Doubler(pipeline.model, served, pipeline.policies.doubling)
                 doubled = doubler.double(picture, folder, timings, pipeline.halt)
             except ModelRefused as error:
+                self._require_sound_model(served)
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
             with timings.stage("store"):
                 stored = self._store(doubled)
@@ -297,16 +295,15 @@ class Journey:
         self._begin_attempt()
 
     def _require_sound_model(self, served: ServedModel) -> None:
-        """Before a picture is blamed: a model that fails at plain grey would fail at all of them.
+        """Before a picture is blamed: a model that fails at plain grey fails at all of them.
 
         Raises:
             ModelSick: it does; the picture waits, and those behind it.
         """
-        side = self._pipeline.policies.doubling.tile_side
-        grey = np.full((1, side, side, CHANNELS), 128, np.uint8)
+        doubler = Doubler(self._pipeline.model, served, self._pipeline.policies.doubling)
         try:
-            self._pipeline.model.double(grey, version=served.version, spread=False)
-        except (ModelMisbehaved, ModelServerSlow) as error:
+            doubler.double_plain_tile()
+        except (ModelMisbehaved, ModelRefused, ModelServerSlow) as error:
             raise ModelSick(f"it fails at a plain grey tile as well: {error}") from error
         except VersionGone:
             return
