@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from consumers import crash_points
 from consumers.canvas import Canvas, DoubledPicture
 from consumers.halt import Halt
 from consumers.picture import Picture, Pixels
@@ -63,6 +64,7 @@ class Doubler:
                 doubled, spread = self._double_band(plan, band, canvas.width, timings, halt)
                 with timings.stage("join"):
                     canvas.append(doubled, spread)
+                crash_points.reached("mid-picture")
         return canvas.finished(len(plan))
 
     def double_plain_tile(self) -> None:

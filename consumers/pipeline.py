@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from consumers import crash_points
 from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
 from consumers.canvas import DoubledPicture
 from consumers.dead_letters.burial import Undertaker
@@ -218,6 +219,7 @@ class Journey:
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
             with timings.stage("store"):
                 stored = self._store(doubled)
+            crash_points.reached("after-blob")
         outcome = self._books.settle_done(self._record, image_id, served, stored, timings)
         log.info(
             "%s %s: %s, %d x %d in %.2f s",

@@ -12,7 +12,9 @@ pytest_plugins = [
     "tests.fixtures.apod_servers",
     "tests.fixtures.brokers",
     "tests.fixtures.databases",
+    "tests.fixtures.gamedays",
     "tests.fixtures.model_servers",
+    "tests.fixtures.proxies",
     "tests.fixtures.stacks",
 ]
 
