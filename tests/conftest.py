@@ -10,6 +10,7 @@ from infra.settings import Settings
 
 pytest_plugins = [
     "tests.fixtures.apod_servers",
+    "tests.fixtures.blob_stores",
     "tests.fixtures.brokers",
     "tests.fixtures.databases",
     "tests.fixtures.gamedays",

@@ -87,8 +87,17 @@ def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
             raise TablesMissing("the database has no tables: run `doublet db upgrade`") from error
         if isinstance(error, ProgrammingError):
             raise  # a statement that is wrong is our own fault
-        first_line = str(error.orig).partition("\n")[0]
+        first_line = str(_root(error).orig).partition("\n")[0]
         raise DatabaseUnavailable(f"the database does not answer: {first_line}") from error
+
+
+def _root(error: DBAPIError) -> DBAPIError:
+    """What went wrong first: SQLite's rollback on a full disk makes a savepoint's fail as well."""
+    root, before = error, error.__context__
+    while before is not None:
+        root = before if isinstance(before, DBAPIError) else root
+        before = before.__context__
+    return root
 
 
 def _names_no_table(error: DBAPIError) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
@@ -73,12 +74,15 @@ DAY = timedelta(days=1)
 
 @pytest.mark.parametrize("skew", [-DAY, DAY])
 def test_a_consumers_clock_is_a_day_off(
-    site: Site, drill: Callable[[Site], Drill], skew: timedelta
+    site: Site, drill: Callable[[Site], Drill], monkeypatch: pytest.MonkeyPatch, skew: timedelta
 ) -> None:
     def skewed() -> datetime:
         return datetime.now(UTC) + skew
 
     site.world.pipeline = replace(site.world.pipeline, clock=skewed)
+    # What it sends bears the same clock's time.
+    producer, stamp = site.events._producer, int(skewed().timestamp() * 1000)
+    monkeypatch.setattr(producer, "send", partial(producer.send, timestamp_ms=stamp))
     off = drill(site)
     with site.consuming(clock=skewed):
         with off.broken(f"the consumer's clock is {skew / DAY:+.0f} day off"):
