@@ -1,6 +1,5 @@
 """Where things are broken: our topics on a broker, and a drill that watches the books."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from infra.database.engine import Database
 from tests.consumers.consuming import Site, site_on
 from tests.faults.drills import Drill
 from tests.fixtures.brokers import FORMS, BrokerFactory, LocalBroker
-from tests.fixtures.gamedays import ROWS
+from tests.fixtures.gamedays import FOUND
 from tests.fixtures.proxies import Proxy
 
 BROKERS = {"apache": "Apache Kafka", "embedded": "embedded"}
@@ -74,8 +73,9 @@ def drill(request: pytest.FixtureRequest) -> Callable[[Site], Drill]:
     """Begins a drill that is named after its test, and reported."""
 
     def begin(site: Site) -> Drill:
-        name = re.sub(r"^test_", "", request.node.originalname).replace("_", " ")
-        form = "apache" if "apache" in request.node.name else "embedded"
-        return Drill(name, BROKERS[form], site, request.config.stash[ROWS])
+        test = request.node.name
+        fault = request.node.originalname.removeprefix("test_").replace("_", " ")
+        form = "apache" if "apache" in test else "embedded"
+        return Drill(test, fault, BROKERS[form], site, request.config.stash[FOUND])
 
     return begin

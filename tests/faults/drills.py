@@ -6,17 +6,18 @@ from contextlib import contextmanager
 
 from infra.books import Account
 from tests.consumers.consuming import Site, wait_until
-from tests.faults.report import Row
+from tests.faults.day import Day, Row
 
 
 class Drill:
     """Breaks something once, and requires that the books balance afterwards."""
 
-    def __init__(self, fault: str, broker: str, site: Site, rows: list[Row]) -> None:
+    def __init__(self, test: str, fault: str, broker: str, site: Site, day: Day) -> None:
+        self._test = test
         self._fault = fault
         self._broker = broker
         self._site = site
-        self._rows = rows
+        self._day = day
         self._before = Account()
         self._broken = ""
         self._began = self._mended = 0.0
@@ -35,11 +36,9 @@ class Drill:
         recovered_s = time.monotonic() - self._mended
         after, proof = self._site.books().total, self._site.proof()
         broken_s = self._mended - self._began
-        self._rows.append(
-            Row(
-                self._fault, self._broker, self._broken, broken_s,
-                self._before, after, proof.differences, recovered_s,
-            )
+        self._day.rows[self._test] = Row(
+            self._fault, self._broker, self._broken, broken_s,
+            self._before, after, proof.differences, recovered_s,
         )  # fmt: skip
         assert proof.differences == ()
         assert after.balanced

@@ -2,82 +2,34 @@
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib.metadata import version
 
-import numpy as np
-
 from infra.books import Account
+from tests.faults.day import Day, Row, Soak
 
 _ROWS_OF_A_SOAK = 16
 """So many samples are shown, of however many were taken."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """What one drill found."""
-
-    fault: str
-    broker: str
-    broken: str
-    """What was broken, in words."""
-    broken_s: float
-    before: Account
-    after: Account
-    differences: tuple[str, ...]
-    """The verifier's; none if every offset has exactly one end."""
-    recovered_s: float
-    """From the mending to the last commit."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a consumer's process held at one moment."""
-
-    at_s: float
-    resident_mib: float
-    descriptors: int
-    connections: int
-    threads: int
-    settled: int
-    """Records that had their end."""
-    waiting: int
-    """Records that had none."""
-
-
-@dataclass(frozen=True)
-class Soak:
-    """A long time at rated load."""
-
-    broker: str
-    load: str
-    samples: tuple[Sample, ...]
-    after: Account
-    differences: tuple[str, ...]
-
-    def slope_per_hour(self, field: str) -> float:
-        """How fast something grew in the second half, when all is warm: least squares."""
-        half = [it for it in self.samples if it.at_s >= self.samples[-1].at_s / 2]
-        times = np.array([it.at_s for it in half]) / 3600
-        values = np.array([getattr(it, field) for it in half], dtype=float)
-        return float(np.polyfit(times, values, 1)[0])
-
-
-def written(now: datetime, rows: Sequence[Row], soaks: Sequence[Soak], *, failed: int) -> str:
+def written(now: datetime, day: Day) -> str:
     """The page in Markdown."""
-    return "\n".join(_lines(now, rows, soaks, failed)) + "\n"
+    return "\n".join(_lines(now, day)) + "\n"
 
 
-def _lines(now: datetime, rows: Sequence[Row], soaks: Sequence[Soak], failed: int) -> Iterator[str]:
+def _lines(now: datetime, day: Day) -> Iterator[str]:
     yield f"# Game day of {now:%Y-%m-%d}"
     yield ""
-    yield f"Written by `make gameday` at {now:%H:%M} UTC, on {_machine()}, by Doublet"
-    yield f"{version('doublet')}. {len(rows)} drills and {len(soaks)} soaks; {_failures(failed)}."
-    if rows:
-        yield from _faults(rows)
-    for soak in soaks:
+    yield (
+        f"Written by `make gameday`, for the last time at {now:%H:%M} UTC, on {_machine()}, by "
+        f"Doublet {version('doublet')}."
+    )
+    yield ""
+    yield f"{len(day.rows)} drills, {len(day.soaks)} soaks. {_failures(day.failed)}"
+    if day.rows:
+        yield from _faults(day.rows.values())
+    for soak in day.soaks.values():
         yield from _soak(soak)
 
 
@@ -85,8 +37,9 @@ def _machine() -> str:
     return f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _failures(failed: int) -> str:
-    return f"{failed} of the tests failed" if failed else "no test failed"
+def _failures(failed: list[str]) -> str:
+    names = ", ".join(f"`{name}`" for name in failed)
+    return f"These tests failed: {names}." if failed else "No test failed."
 
 
 def _faults(rows: Iterable[Row]) -> Iterator[str]:
@@ -102,7 +55,7 @@ def _faults(rows: Iterable[Row]) -> Iterator[str]:
         "| differences | back after |"
     )
     yield "|---|---|---|---:|---|---|---:|---:|"
-    for row in rows:
+    for row in sorted(rows, key=lambda it: (it.fault, it.broken, it.broken_s, it.broker)):
         yield (
             f"| {row.fault} | {row.broker} | {row.broken} | {row.broken_s:.1f} s "
             f"| {_books(row.before)} | {_books(row.after)} | {len(row.differences)} "
@@ -141,7 +94,7 @@ def _soak(soak: Soak) -> Iterator[str]:
             f"| {it.descriptors} | {it.connections} | {it.threads} |"
         )
     memory, descriptors, connections = (
-        soak.slope_per_hour(field) for field in ("resident_mib", "descriptors", "connections")
+        soak.slope_per_hour(held) for held in ("resident_mib", "descriptors", "connections")
     )
     yield ""
     yield (
