@@ -6,7 +6,7 @@ import warnings
 import zlib
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from infra.admission import MEDIA_TYPES, BadPicture, not_admitted
 from infra.events.reasons import Reason
@@ -31,7 +31,7 @@ _one_limit = threading.Lock()
 """Pillow's limit is the whole process's."""
 
 
-def opened(file: IO[bytes], max_pixels: int) -> Image.Image:
+def opened(file: IO[bytes], max_pixels: int) -> ImageFile.ImageFile:
     """The picture in a file, of which only the header was read.
 
     Some readers allocate while they read it, as for a GIF's background: 43 bytes filled 900
