@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from infra.errors import DoubletError, Unavailable
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another one; SQLite allows one at a time."""
+"""How long a writer waits for a lock of another one before the database counts as away."""
 
 CONNECT_SECONDS = 5
 """How long a server may take to accept a connection before it counts as away."""
@@ -109,8 +109,11 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         # Connections that a restarted server left behind are noticed before they are used.
+        patience = f"-c lock_timeout={1000 * BUSY_SECONDS}"
         return create_engine(
-            parsed, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS}
+            parsed,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS, "options": patience},
         )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

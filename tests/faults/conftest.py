@@ -79,3 +79,11 @@ def drill(request: pytest.FixtureRequest) -> Callable[[Site], Drill]:
         return Drill(test, fault, BROKERS[form], site, request.config.stash[FOUND])
 
     return begin
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of each form waits for its broker and may wait for the model server."""
+    for item in items:
+        here = item.path.parent == Path(__file__).parent
+        if here and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(300))

@@ -5,5 +5,5 @@ import pytest
 
 def lasting(seconds: float, gameday: float) -> pytest.MarkDecorator:
     """Parametrize a test by the ``seconds`` that its fault lasts."""
-    marks = [pytest.mark.gameday, pytest.mark.timeout(gameday + 240)]
+    marks = [pytest.mark.gameday, pytest.mark.timeout(gameday + 300)]
     return pytest.mark.parametrize("seconds", [seconds, pytest.param(gameday, marks=marks)])

@@ -126,9 +126,7 @@ def test_the_books_balance_after_a_storm_of_rebalances(
     try:
         herd.join()
         herd.join()
-        with storm.broken(
-            f"{TURNS} times, one of {FEWEST} to {MOST} consumers comes, goes or dies"
-        ):
+        with storm.broken(f"{TURNS} joins, leaves and kills, of {FEWEST} to {MOST} consumers"):
             for number in range(MESSAGES):
                 if chance.random() < 0.8:
                     key = str(number).encode()

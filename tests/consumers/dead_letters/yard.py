@@ -64,10 +64,10 @@ class Yard:
         self.consumed: dict[str, dict[int, int]] = {topic: {} for topic in INTAKE}
 
     @staticmethod
-    def environment(broker: LocalBroker, folder: Path) -> dict[str, str]:
+    def environment(broker: LocalBroker, folder: Path, database_url: str = "") -> dict[str, str]:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
-            "DATABASE_URL": f"sqlite:///{folder}/doublet.sqlite",
+            "DATABASE_URL": database_url or f"sqlite:///{folder}/doublet.sqlite",
             "BLOB_STORE": (folder / "blobs").as_uri(),
             "PARTITIONS": "2",
             "MAX_REPLAYS": "2",
