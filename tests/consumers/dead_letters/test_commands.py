@@ -38,7 +38,8 @@ def yard(
     yard.refuse(1)
     yard.consume()
     for text in (b"no picture", b"nor this"):
-        yard.events.send(UPLOADS, None, text, [("ce-like", b"\xff")])
+        # One key, one partition: they are consumed in this order.
+        yard.events.send(UPLOADS, b"key", text, [("ce-like", b"\xff")])
     yard.consume()
     yield yard
     yard.close()
