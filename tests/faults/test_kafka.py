@@ -17,6 +17,12 @@ from tests.faults.lengths import lasting
 from tests.fixtures.proxies import Proxy
 
 
+def test_clients_are_sent_through_the_proxy(kafka: Kafka, site: Site) -> None:
+    with open_admin(site.settings) as admin:
+        [node] = admin.describe_cluster()["brokers"]
+    assert node["port"] == kafka.way.port != kafka.broker.port
+
+
 @lasting(2, gameday=60)
 def test_the_broker_restarts(
     kafka: Kafka, site: Site, drill: Callable[[Site], Drill], seconds: float
