@@ -92,10 +92,13 @@ def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
 
 
 def _root(error: DBAPIError) -> DBAPIError:
-    """What went wrong first: SQLite's rollback on a full disk makes a savepoint's fail as well."""
+    """What went wrong first: SQLite ends a transaction on a full disk, and its savepoint with it.
+
+    The savepoint's own end then fails as well, and that is the error that arrives.
+    """
     root, before = error, error.__context__
     while before is not None:
-        root = before if isinstance(before, DBAPIError) else root
+        root = before if isinstance(before, OperationalError) else root
         before = before.__context__
     return root
 
