@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from numpy.typing import NDArray
+from sqlalchemy import text
 
 from consumers.departures import Departures
 from consumers.watchdog import Watchdog, WatchPolicy
@@ -208,7 +209,8 @@ def test_a_locked_database_keeps_no_stall_from_being_seen_nor_told(site: Site) -
     site.connect = connect
     site.send(site.picture(20))
     with site.consuming(watchdog=Watchdog(WatchPolicy(stalled_s=0.5, look_s=0.1))):
-        with site.world.database.transaction():
+        with site.world.database.transaction() as lock:
+            lock.execute(text("SELECT 1"))  # it begins, and takes SQLite's one lock
             # Two stalls were noticed and acted upon, and none could be written.
             wait_until(lambda: len(connections) >= 3)
             assert site.alerts() == []

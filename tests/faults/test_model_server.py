@@ -23,7 +23,7 @@ from tests.fixtures.proxies import Proxy
 def way(site: Site, embedded_model_server: RunningModelServer) -> Iterator[Proxy]:
     """The pictures of the site go to the real model server, through this proxy."""
     way = Proxy(int(embedded_model_server.address.rpartition(":")[2]))
-    with closing(way), closing(GrpcModelServer(f"127.0.0.1:{way.port}", deadline_s=1)) as model:
+    with closing(way), closing(GrpcModelServer(f"127.0.0.1:{way.port}", deadline_s=3)) as model:
         site.world.pipeline = replace(site.world.pipeline, model=model)
         yield way
 
