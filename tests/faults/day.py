@@ -71,9 +71,10 @@ class Day:
     @classmethod
     def read(cls, file: Path) -> "Day":
         """As it was kept; empty if it was not."""
-        if not file.exists():
+        text = file.read_text()
+        if not text:
             return cls()
-        kept = json.loads(file.read_text())
+        kept = json.loads(text)
         return cls(
             {name: _row(row) for name, row in kept["rows"].items()},
             {name: _soak(soak) for name, soak in kept["soaks"].items()},
