@@ -36,7 +36,7 @@ from infra.verifier import KafkaLog, Verification, verify
 from tests.consumers.world import World, png
 from tests.fixtures.brokers import LocalBroker
 
-SOON = 60.0
+SOON = 180.0
 
 
 @dataclass
