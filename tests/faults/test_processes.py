@@ -33,10 +33,10 @@ SEVERAL_TILES = 200
 
 
 class SlowModel(FakeModelServer):
-    """A picture of several tiles takes it seconds."""
+    """A picture of several tiles takes it so long that nobody misses the middle of it."""
 
     def double(self, tiles: NDArray[np.uint8], *, version: int, spread: bool) -> Doubled:
-        time.sleep(0.2)
+        time.sleep(1)
         return super().double(tiles, version=version, spread=spread)
 
 
