@@ -6,6 +6,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(FITS)' 2>/dev/null && echo "$$name" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# Minutes at rated load, at the end of a game day.
+SOAK ?= 30
 READY := $(VENV)/ready
 
 .PHONY: up test gameday fast check format docs clean
@@ -16,8 +18,8 @@ up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
 test: $(READY)  ## Everything that this machine can test
 	$(BIN)/pytest -m "not gameday" --numprocesses auto --maxprocesses 4 --dist loadfile
 
-gameday: $(READY)  ## The faults that take many minutes
-	$(BIN)/pytest -m gameday
+gameday: $(READY)  ## Every fault, at its full length, and a soak; adds to the day's report
+	$(BIN)/pytest tests/faults --gameday-report docs/gameday --soak-minutes $(SOAK)
 
 fast: $(READY)  ## The tests that need nothing but Python
 	$(BIN)/pytest -m "not apache and not postgres and not browser and not slow and not gameday"

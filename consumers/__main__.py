@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from types import FrameType
 
+from consumers import crash_points
 from consumers.bookkeeping import Bookkeeper
 from consumers.breaker import Breaker
 from consumers.crew import Crew
@@ -16,6 +17,7 @@ from consumers.health import answering
 from consumers.loop import BackPressure, Loop, Parts
 from consumers.memory import Memory
 from consumers.pipeline import Pipeline, Policies
+from consumers.stalls import Stalls
 from consumers.status import Status
 from consumers.worker import Worker
 from infra import logs
@@ -36,6 +38,7 @@ log = logging.getLogger("consumers")
 
 def run(settings: Settings, halt: Halt) -> None:
     """Consume until stopping is asked for; no other part need be there yet."""
+    crash_points.arm(settings.crash_at)
     breaker = Breaker(halt)
     status = Status(breaker)
     database = Database(settings.database)
@@ -80,7 +83,7 @@ def _consume(
         connect=lambda departures: _join(settings, departures),
         crew=Crew(Worker(pipeline, breaker), settings.pictures_at_once, halt),
         breaker=breaker,
-        alerts=Alerts(database),
+        stalls=Stalls(Alerts(database), halt),
         halt=halt,
         status=status,
     )

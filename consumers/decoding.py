@@ -4,35 +4,17 @@ Limits are checked from the header, before anything is allocated for the pixels.
 """
 
 import io
-import struct
 import threading
-import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from consumers import colour, depth, samples
 from consumers.picture import Picture, Pixels
-from infra.admission import MEDIA_TYPES, BadPicture, Limits, not_admitted
+from infra.admission import MEDIA_TYPES, BadPicture, Limits
 from infra.events.reasons import Reason
-
-# We lower Pillow's own limit to ours, which it doubles before it refuses; below that it warns.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-BROKEN_FILE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow's decoders raise at bytes that are not what the header promised."""
+from infra.picture_file import BROKEN_FILE, broken, opened
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"}) | depth.GREY_MODES
 _OTHER_SPACES = frozenset({"CMYK", "YCbCr", "LAB", "HSV"})
@@ -66,8 +48,7 @@ def decode(content: bytes, limits: Limits) -> Picture:
     with (
         _one_at_a_time,
         _broken_file_refused(),
-        _bombs_refused(limits),
-        Image.open(io.BytesIO(content), formats=tuple(MEDIA_TYPES)) as image,
+        opened(io.BytesIO(content), limits.max_pixels) as image,
     ):
         limits.require_sides(image.width, image.height)
         _require_whole(image, content)
@@ -77,7 +58,7 @@ def decode(content: bytes, limits: Limits) -> Picture:
 def _require_whole(image: Image.Image, content: bytes) -> None:
     """A PNG says by its checksums that it is damaged; decoding alone does not look at all."""
     if image.format == "PNG":
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as twin:
+        with opened(io.BytesIO(content), image.width * image.height) as twin:
             twin.verify()
 
 
@@ -144,27 +125,8 @@ def _is_grey(image: Image.Image, content: bytes) -> bool:
 
 
 @contextmanager
-def _bombs_refused(limits: Limits) -> Iterator[None]:
-    """Some readers allocate while they read the header, as for a GIF's background.
-
-    Pillow asks for the size before they do, and refuses what has twice the pixels of its limit.
-    """
-    pillows_own = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = -(-limits.max_pixels // 2)
-    try:
-        yield
-    except Image.DecompressionBombError as error:
-        says = str(error).partition(",")[0]
-        raise BadPicture(Reason.TOO_MANY_PIXELS, f"{says} (MAX_PICTURE_PIXELS)") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = pillows_own
-
-
-@contextmanager
 def _broken_file_refused() -> Iterator[None]:
     try:
         yield
-    except UnidentifiedImageError as error:
-        raise not_admitted() from error
     except BROKEN_FILE as error:
-        raise BadPicture(Reason.UNDECODABLE, f"{type(error).__name__}: {error}"[:500]) from error
+        raise broken(error) from error

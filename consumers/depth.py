@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from consumers.picture import Pixels
+from infra.picture_file import opened
 
 GREY_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 """Pillow's modes of more than 8 bits whose white is known."""
@@ -81,7 +82,7 @@ class TransparentColour:
     def __init__(self, image: Image.Image, content: bytes) -> None:
         """Decode the lower bytes, which Pillow has dropped, in a second pass."""
         self._colour = np.array(image.info["transparency"], np.uint16)
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as lower:
+        with opened(io.BytesIO(content), image.width * image.height) as lower:
             # Told that the samples begin with their lower byte, it keeps the other one.
             lower.tile = [lower.tile[0]._replace(args="RGB;16L")]
             lower.load()

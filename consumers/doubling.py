@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from consumers import crash_points
 from consumers.canvas import Canvas, DoubledPicture
 from consumers.halt import Halt
 from consumers.picture import Picture, Pixels
@@ -14,6 +15,8 @@ from consumers.timings import Timings
 from infra.settings import Settings
 from serving.contract import CHANNELS, SCALE
 from serving.model_server import ModelServer, ServedModel
+
+_GREY = 128
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,17 @@ class Doubler:
                 doubled, spread = self._double_band(plan, band, canvas.width, timings, halt)
                 with timings.stage("join"):
                     canvas.append(doubled, spread)
+                crash_points.reached("mid-picture")
         return canvas.finished(len(plan))
+
+    def double_plain_tile(self) -> None:
+        """Ask for one tile of grey, checked as any other and asked for once.
+
+        Raises:
+            ModelServerError: as `TileCalls.ask` does.
+        """
+        side = self._tiling.side
+        self._calls.ask(np.full((1, side, side, CHANNELS), _GREY, np.uint8))
 
     def _double_band(
         self,

@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from consumers import crash_points
 from consumers.breaker import Breaker
 from consumers.crew import Crew
 from consumers.departures import Departures
@@ -20,11 +21,9 @@ from consumers.halt import Halt
 from consumers.in_flight import InFlight, Place
 from consumers.lanes import Job
 from consumers.passing import passed_over
+from consumers.stalls import Stalls
 from consumers.status import Status
 from consumers.watchdog import Stand, Watchdog
-from infra.alerts import Alerts
-from infra.database.engine import DatabaseUnavailable
-from infra.database.models import AlertKind
 from infra.errors import DoubletError
 from infra.eventlog.clients import EventLogUnavailable, poll_one
 from infra.eventlog.record import Record
@@ -81,7 +80,7 @@ class Parts:
     """
     crew: Crew
     breaker: Breaker
-    alerts: Alerts
+    stalls: Stalls
     halt: Halt
     status: Status
     flight: InFlight = field(default_factory=InFlight)
@@ -98,12 +97,12 @@ class Loop:
         self._watchdog = watchdog or Watchdog()
         self._departures = Departures()
         self._flight = parts.flight
-        self._moving = set[Place]()
         self._consumer = self._connected()
 
     def run(self) -> None:
         """Until stopping is asked for; a fault of a worker's ends it as well, with the fault."""
         self._parts.crew.start()
+        self._parts.stalls.start()
         try:
             while not self._parts.halt.requested:
                 self._turn()
@@ -111,6 +110,7 @@ class Loop:
         finally:
             self._parts.halt.request()
             self._parts.crew.stop()
+            self._parts.stalls.stop()
             self._consumer.close(timeout_ms=2000)
 
     def _turn(self) -> None:
@@ -136,6 +136,7 @@ class Loop:
         offsets = self._flight.to_commit()
         if not offsets:
             return
+        crash_points.reached("before-commit")
         try:
             self._consumer.commit(
                 {
@@ -184,7 +185,7 @@ class Loop:
         size = len(record.value or b"")
         ticket = self._flight.take(place, record.offset, record.offset + 1, size)
         self._parts.crew.put(Job(ticket, record))
-        self._note_movement(place)
+        self._parts.stalls.moves(place)
 
     def _is_open(self, place: Place) -> bool:
         """Whether we know how far a partition was committed when it came to us."""
@@ -239,28 +240,8 @@ class Loop:
         stalled = self._watchdog.stalled(stands)
         if stalled:
             for place in sorted(stalled):
-                self._tell_of_stall(place, stands[place])
+                self._parts.stalls.stands_still(place, stands[place])
             self._reconnect()
-
-    def _tell_of_stall(self, place: Place, stand: Stand) -> None:
-        detail = f"stood at offset {stand.position} of {stand.end}; connected to Kafka anew"
-        log.error("%s %s %s", *place, detail)
-        self._moving.discard(place)
-        try:
-            self._parts.alerts.raise_alert(AlertKind.STALLED, subject(place), detail)
-        except DatabaseUnavailable as error:
-            log.error("no alert of it: %s", error)  # noqa: TRY400
-
-    def _note_movement(self, place: Place) -> None:
-        """End the alert of a stall, of this process or of one before it."""
-        if place in self._moving:
-            return
-        try:
-            self._parts.alerts.clear(AlertKind.STALLED, subject(place))
-        except DatabaseUnavailable as error:
-            log.debug("alerts are cleared at the next record: %s", error)
-        else:
-            self._moving.add(place)
 
     def _reconnect(self) -> None:
         self._consumer.close(timeout_ms=2000)
@@ -281,9 +262,3 @@ class Loop:
         self._parts.crew.join(GRACE_S)
         self._collect()
         self._commit()
-
-
-def subject(place: Place) -> str:
-    """A partition, as alerts name it."""
-    topic, partition = place
-    return f"{topic} {partition}"

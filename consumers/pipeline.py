@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
+from consumers import crash_points
 from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
 from consumers.canvas import DoubledPicture
 from consumers.dead_letters.burial import Undertaker
@@ -47,7 +46,7 @@ from infra.events.reasons import Reason
 from infra.events.settled import settled_event
 from infra.publication import PublicationPolicy
 from infra.settings import Settings
-from serving.contract import CHANNELS, DOUBLET
+from serving.contract import DOUBLET
 from serving.errors import (
     ModelMisbehaved,
     ModelRefused,
@@ -191,7 +190,7 @@ class Journey:
         image_id = self._books.open_image(self._record, submission)
         self._model = self._wanted_model(submission.model)
         blob, content = self._fetch(submission)
-        size = size_of(content)
+        size = size_of(content, self._pipeline.policies.limits.max_pixels)
         if size.large and not self._large_too:
             raise TooLargeHere
         with self._pipeline.memory.hold(size.bytes):
@@ -233,9 +232,11 @@ class Journey:
                 doubler = Doubler(self._model, served, pipeline.policies.doubling)
                 doubled = doubler.double(picture, folder, timings, pipeline.halt)
             except ModelRefused as error:
+                self._require_sound_model(served)
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
             with timings.stage("store"):
                 stored = self._store(doubled)
+            crash_points.reached("after-blob")
         outcome = self._books.settle_done(self._record, image_id, served, stored, timings)
         log.info(
             "%s %s: %s, %d x %d in %.2f s",
@@ -329,16 +330,15 @@ class Journey:
         self._begin_attempt()
 
     def _require_sound_model(self, served: ServedModel) -> None:
-        """Before a picture is blamed: a model that fails at plain grey would fail at all of them.
+        """Before a picture is blamed: a model that fails at plain grey fails at all of them.
 
         Raises:
             ModelSick: it does; the picture waits, and those behind it.
         """
-        side = self._pipeline.policies.doubling.tile_side
-        grey = np.full((1, side, side, CHANNELS), 128, np.uint8)
+        doubler = Doubler(self._model, served, self._pipeline.policies.doubling)
         try:
-            self._model.double(grey, version=served.version, spread=False)
-        except (ModelMisbehaved, ModelServerSlow) as error:
+            doubler.double_plain_tile()
+        except (ModelMisbehaved, ModelRefused, ModelServerSlow) as error:
             raise ModelSick(f"it fails at a plain grey tile as well: {error}") from error
         except VersionGone:
             return

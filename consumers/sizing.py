@@ -3,10 +3,8 @@
 import io
 from dataclasses import dataclass
 
-from PIL import Image
-
-from consumers.decoding import BROKEN_FILE
-from infra.admission import MEDIA_TYPES
+from infra.admission import BadPicture
+from infra.picture_file import opened
 
 _BYTES_PER_PIXEL = 12
 """While it is decoded and doubled: Pillow's own copy 4, a converted or turned one 4, our array 3,
@@ -29,11 +27,11 @@ class Size:
         return self.pixels > LARGE_PIXELS
 
 
-def size_of(content: bytes) -> Size:
-    """By its header. One that cannot be read costs its file: decoding refuses it at once."""
+def size_of(content: bytes, max_pixels: int) -> Size:
+    """By its header. One that is not taken costs its file: decoding refuses it at once."""
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(MEDIA_TYPES)) as image:
+        with opened(io.BytesIO(content), max_pixels) as image:
             pixels = image.width * image.height
-    except BROKEN_FILE:
+    except BadPicture:
         pixels = 0
     return Size(pixels, len(content) + _BYTES_PER_PIXEL * pixels)

@@ -49,7 +49,7 @@ class TileCalls:
         """
         halt.check()
         try:
-            return self._call(tiles)
+            return self.ask(tiles)
         except (ModelMisbehaved, ModelServerSlow) as error:
             self._require_presence(error)
         return _joined([self._retried(tile[np.newaxis], halt) for tile in tiles])
@@ -58,13 +58,19 @@ class TileCalls:
         for number in range(1, self.retry.most):
             halt.rest(self.retry.rest_s(number))
             try:
-                return self._call(tile)
+                return self.ask(tile)
             except (ModelMisbehaved, ModelServerSlow) as error:
                 self._require_presence(error)
         halt.rest(self.retry.rest_s(self.retry.most))
-        return self._call(tile)
+        return self.ask(tile)
 
-    def _call(self, tiles: Pixels) -> Doubled:
+    def ask(self, tiles: Pixels) -> Doubled:
+        """Ask once, and check the answer.
+
+        Raises:
+            ModelMisbehaved: it breaks the contract.
+            ModelServerError: as `ModelServer.double` does.
+        """
         answer = self.model.double(tiles, version=self.version, spread=self.with_spread)
         require_doubled(answer, tiles, version=self.version, spread=self.with_spread)
         return answer

@@ -8,11 +8,10 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps
 
-from infra.admission import MEDIA_TYPES
+from infra import picture_file
+from infra.admission import BadPicture
 from infra.errors import DoubletError
-
-FORMATS = (*MEDIA_TYPES, "MPO")
-"""The formats that the producers let in; MPO is Pillow's name for some phones' JPEG."""
+from infra.picture_file import BROKEN_FILE
 
 QUALITY = 90
 """Of JPEG and WebP; single pixels are looked at in tiles, which lose nothing."""
@@ -20,9 +19,6 @@ THUMBNAIL_QUALITY = 80
 
 _TO_EIGHT_BITS = 257
 """65535 / 255: white stays white."""
-
-_BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError)
-"""What Pillow raises at bytes that are not what they promised."""
 
 _one_at_a_time = threading.Lock()
 """The largest original has 120 megapixels, half a GB decoded; a page asks for many at once."""
@@ -72,8 +68,8 @@ def opened(file: IO[bytes], max_pixels: int) -> Image.Image:
         NoPreview: broken, of an unknown format, or of more than ``max_pixels``.
     """
     try:
-        image = Image.open(file, formats=FORMATS)
-    except _BROKEN as error:
+        image = picture_file.opened(file, max_pixels)
+    except BadPicture as error:
         raise _not_shown(error) from error
     if image.width * image.height > max_pixels:
         raise NoPreview(f"{image.width} x {image.height} pixels are too many to show")
@@ -94,7 +90,7 @@ def decoded(image: Image.Image, wanted: tuple[int, int] | None = None) -> Image.
             image.draft("RGB", wanted)
         image.load()
         return _shown(ImageOps.exif_transpose(image))
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         raise _not_shown(error) from error
 
 

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         description="Memory for pictures at hand; one that needs more is doubled alone.",
     )
 
+    crash_at: Literal["", "mid-picture", "after-blob", "before-commit"] = Field(
+        "",
+        description="For game days: where the consumer ends itself, as `kill -9` would; empty: "
+        "nowhere.",
+    )
+
     # Topics
     partitions: int = Field(4, ge=1, description="Partitions of each topic that carries pictures.")
     replication_factor: int = Field(

@@ -10,10 +10,13 @@ from infra.settings import Settings
 
 pytest_plugins = [
     "tests.fixtures.apod_servers",
+    "tests.fixtures.blob_stores",
     "tests.fixtures.brokers",
     "tests.fixtures.databases",
+    "tests.fixtures.gamedays",
     "tests.fixtures.model_servers",
     "tests.fixtures.openid",
+    "tests.fixtures.proxies",
     "tests.fixtures.stacks",
 ]
 

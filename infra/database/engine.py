@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from infra.errors import DoubletError, Unavailable
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another one; SQLite allows one at a time."""
+"""How long a writer waits for a lock of another one before the database counts as away."""
 
 CONNECT_SECONDS = 5
 """How long a server may take to accept a connection before it counts as away."""
@@ -87,8 +87,20 @@ def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
             raise TablesMissing("the database has no tables: run `doublet db upgrade`") from error
         if isinstance(error, ProgrammingError):
             raise  # a statement that is wrong is our own fault
-        first_line = str(error.orig).partition("\n")[0]
+        first_line = str(_root(error).orig).partition("\n")[0]
         raise DatabaseUnavailable(f"the database does not answer: {first_line}") from error
+
+
+def _root(error: DBAPIError) -> DBAPIError:
+    """What went wrong first: SQLite ends a transaction on a full disk, and its savepoint with it.
+
+    The savepoint's own end then fails as well, and that is the error that arrives.
+    """
+    root, before = error, error.__context__
+    while before is not None:
+        root = before if isinstance(before, OperationalError) else root
+        before = before.__context__
+    return root
 
 
 def _names_no_table(error: DBAPIError) -> bool:
@@ -100,8 +112,11 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         # Connections that a restarted server left behind are noticed before they are used.
+        patience = f"-c lock_timeout={1000 * BUSY_SECONDS}"
         return create_engine(
-            parsed, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS}
+            parsed,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS, "options": patience},
         )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ from infra.settings import Settings
 
 _BOOTSTRAP_MS = 5_000
 """How long a client looks for a broker before it says that there is none."""
+_RECONNECT_MS = 5_000
+"""A broker that is back is noticed within this time; kafka-python would rest for up to 30 s."""
 _SEND_MS = 30_000
 """How long a send is retried before its sender is told; the message may be sent again."""
 _BATCH_FRAME = 128
@@ -98,6 +100,7 @@ class KafkaEventLog:
             return KafkaProducer(
                 bootstrap_servers=self._settings.bootstrap_servers,
                 bootstrap_timeout_ms=_BOOTSTRAP_MS,
+                reconnect_backoff_max_ms=_RECONNECT_MS,
                 delivery_timeout_ms=_SEND_MS,
                 request_timeout_ms=_SEND_MS // 2,
                 max_block_ms=_SEND_MS,
@@ -143,6 +146,7 @@ def open_consumer(
         consumer = KafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            reconnect_backoff_max_ms=_RECONNECT_MS,
             group_id=GROUP,
             group_instance_id=member,
             # Offsets are committed after the database, never by a clock.
@@ -197,6 +201,7 @@ def open_reader(settings: Settings) -> KafkaConsumer:
         return KafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            reconnect_backoff_max_ms=_RECONNECT_MS,
             enable_auto_commit=False,
             max_partition_fetch_bytes=settings.message_limit_bytes + 2 * ENVELOPE_ROOM,
             allow_auto_create_topics=False,
@@ -214,6 +219,7 @@ def open_admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         admin = KafkaAdminClient(
             bootstrap_servers=settings.bootstrap_servers,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            reconnect_backoff_max_ms=_RECONNECT_MS,
             request_timeout_ms=_SEND_MS,
         )
         try:

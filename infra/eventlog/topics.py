@@ -24,6 +24,7 @@ ENVELOPE_ROOM = 64 * 1024
 """Bytes of a message beside the picture: headers, key, and the record batch's own frame."""
 
 _DAY_MS = 24 * 60 * 60 * 1000
+_ANY_TIME_MS = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Topic:
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.message_limit),
+            # By default Kafka refuses what a clock sends that is an hour ahead of its own: a
+            # consumer with such a clock could tell nobody what it did.
+            "message.timestamp.after.max.ms": str(_ANY_TIME_MS),
         }
 
 

@@ -18,11 +18,13 @@ from consumers.departures import Departures
 from consumers.halt import Halt
 from consumers.in_flight import InFlight
 from consumers.loop import BackPressure, Loop, Parts
+from consumers.stalls import Stalls
 from consumers.status import Status
 from consumers.watchdog import Watchdog
 from consumers.worker import Worker
 from infra.alerts import Alerts, OpenAlert, open_alerts
 from infra.books import Books, read_books
+from infra.clock import Clock, utc_now
 from infra.database.engine import Database
 from infra.eventlog.clients import KafkaEventLog, open_admin, open_consumer, open_reader
 from infra.eventlog.offsets import PartitionOffsets, intake_offsets
@@ -34,7 +36,7 @@ from infra.verifier import KafkaLog, Verification, verify
 from tests.consumers.world import World, png
 from tests.fixtures.brokers import LocalBroker
 
-SOON = 60.0
+SOON = 180.0
 
 
 @dataclass
@@ -60,17 +62,20 @@ class Site:
         return open_consumer(self.settings, *INTAKE, listener=departures)
 
     @contextmanager
-    def consuming(self, hands: int = 1, watchdog: Watchdog | None = None) -> Iterator[Running]:
+    def consuming(
+        self, hands: int = 1, watchdog: Watchdog | None = None, clock: Clock = utc_now
+    ) -> Iterator[Running]:
         """Have the loop run meanwhile; a fault of it fails the test."""
         halt = Halt()
-        breaker = Breaker(halt, WaitPolicy(first_s=0.05, longest_s=0.2))
+        breaker = Breaker(halt, WaitPolicy(first_s=0.05, longest_s=0.2), clock)
         status = Status(breaker)
-        pipeline = replace(self.world.pipeline, halt=halt, books=Bookkeeper(self.world.database))
+        books = Bookkeeper(self.world.database, clock)
+        pipeline = replace(self.world.pipeline, halt=halt, books=books)
         parts = Parts(
             connect=lambda departures: self.connect(departures),
             crew=Crew(Worker(pipeline, breaker), hands, halt),
             breaker=breaker,
-            alerts=Alerts(self.world.database),
+            stalls=Stalls(Alerts(self.world.database), halt),
             halt=halt,
             status=status,
         )

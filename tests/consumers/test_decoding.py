@@ -20,6 +20,7 @@ from infra.events.reasons import Reason
 from infra.settings import MEBIBYTE
 from tests.consumers import pngs
 from tests.consumers.memory import peak_bytes
+from tests.fixtures import bombs
 
 ROOMY = Limits(max_bytes=2**28, max_pixels=120_000_000, max_side=30_000)
 
@@ -33,19 +34,6 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 def gradient(mode: str = "RGB", size: tuple[int, int] = (6, 4)) -> Image.Image:
     values = np.linspace(0, 255, size[0] * size[1] * 3).astype(np.uint8)
     return Image.fromarray(values.reshape(size[1], size[0], 3)).convert(mode)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises a size and holds nothing."""
-    return pngs.header(width, height) + pngs.chunk(b"IDAT", b"")
-
-
-def gif_that_fills(width: int, height: int) -> bytes:
-    """A GIF of 43 bytes whose reader fills its background while it reads the header."""
-    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
-    disposal = b"\x21\xf9\x04\x08\0\0\0\0"
-    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x4c\x01\0;"
-    return b"GIF89a" + screen + disposal + frame
 
 
 def outcome(content: bytes, limits: Limits) -> str:
@@ -144,13 +132,13 @@ def test_the_first_of_several_frames_is_taken_and_says_so() -> None:
     [
         (b"", ROOMY, Reason.EMPTY),
         (b"x" * 11, Limits(10, 100, 100), Reason.TOO_MANY_BYTES),
-        (png_header(200_000, 500), ROOMY, Reason.SIDE_TOO_LONG),
-        (png_header(29_000, 29_000), ROOMY, Reason.TOO_MANY_PIXELS),
-        (gif_that_fills(29_000, 29_000), ROOMY, Reason.TOO_MANY_PIXELS),
+        (bombs.png(200_000, 500), ROOMY, Reason.SIDE_TOO_LONG),
+        (bombs.png(29_000, 29_000), ROOMY, Reason.TOO_MANY_PIXELS),
+        (bombs.gif(29_000, 29_000), ROOMY, Reason.TOO_MANY_PIXELS),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", ROOMY, Reason.UNSUPPORTED_FORMAT),
         (b"8BPS\0\1" + bytes(40), ROOMY, Reason.UNSUPPORTED_FORMAT),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ROOMY, Reason.UNSUPPORTED_FORMAT),
-        (png_header(10, 10), ROOMY, Reason.UNDECODABLE),
+        (bombs.png(10, 10), ROOMY, Reason.UNDECODABLE),
         (encoded(gradient(size=(90, 90)))[:-200], ROOMY, Reason.UNDECODABLE),
     ],
 )
@@ -173,7 +161,7 @@ def test_damage_ends_in_a_picture_or_in_a_reason(data: st.DataObject) -> None:
 
 def test_a_reader_that_allocates_early_is_refused_before_it_does() -> None:
     before = peak_bytes()
-    assert outcome(gif_that_fills(29_000, 29_000), ROOMY) == Reason.TOO_MANY_PIXELS
+    assert outcome(bombs.gif(29_000, 29_000), ROOMY) == Reason.TOO_MANY_PIXELS
     assert peak_bytes() - before < 100 * MEBIBYTE
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer
 from numpy.typing import NDArray
+from sqlalchemy import text
 
 from consumers.departures import Departures
 from consumers.watchdog import Watchdog, WatchPolicy
 from infra.books import Account
 from infra.database.engine import Database
 from infra.database.models import AlertKind, DeadLetter, Delivery, Outcome
-from infra.eventlog.clients import open_admin
 from infra.eventlog.headers import HeaderName
 from infra.eventlog.topics import APOD, BACKFILL, DEAD_LETTERS, RESULTS, UPLOADS
 from infra.events.reasons import Reason
@@ -89,27 +89,6 @@ def test_markers_of_a_transaction_are_counted_apart(site: Site, broker: LocalBro
     assert site.books().total == Account(accepted=3, done=3)
     proof = site.proof()
     assert (proof.ended, proof.empty, proof.differences) == (3, 3, ())
-
-
-def test_deleted_records_are_named_and_the_consumer_goes_on_behind_them(site: Site) -> None:
-    with site.consuming():
-        site.events.send(UPLOADS, b"k", b"not a picture", [])
-        wait_until(lambda: site.lag() == 0)
-    [first] = site.world.all(Delivery)
-    place = TopicPartition(UPLOADS, first.partition)
-    for _ in range(4):
-        site.events.send(UPLOADS, b"k", b"never delivered", [])
-    with open_admin(site.settings) as admin:
-        admin.delete_records({place: 5})
-    site.events.send(UPLOADS, b"k", b"not a picture either", [])
-    with site.consuming():
-        wait_until(lambda: site.lag() == 0)
-    assert site.books().total == Account(accepted=6, dead=2, deleted=4)
-    assert site.proof().differences == ()
-    assert site.proof().deleted == 4
-    [alert] = site.alerts()
-    assert (alert.kind, alert.subject) == (AlertKind.DELETED, f"{UPLOADS} {first.partition}")
-    assert alert.detail == "offsets 1 to 4 were deleted undelivered"
 
 
 def test_uploads_overtake_apod_and_apod_overtakes_the_backfill(site: Site) -> None:
@@ -216,6 +195,26 @@ def test_a_partition_that_stalls_is_an_alert_and_a_new_connection(site: Site) ->
     assert "stood at offset 0 of 1" in alert.detail
     assert len(connections) == 2
     assert site.books().total == Account(accepted=1, done=1)
+
+
+def test_a_locked_database_keeps_no_stall_from_being_seen_nor_told(site: Site) -> None:
+    connections: list[KafkaConsumer] = []
+
+    def connect(departures: Departures) -> KafkaConsumer:
+        consumer = site.join(departures)
+        consumer.__class__ = DeafConsumer
+        connections.append(consumer)
+        return consumer
+
+    site.connect = connect
+    site.send(site.picture(20))
+    with site.consuming(watchdog=Watchdog(WatchPolicy(stalled_s=0.5, look_s=0.1))):
+        with site.world.database.transaction() as lock:
+            lock.execute(text("SELECT 1"))  # it begins, and takes SQLite's one lock
+            # Two stalls were noticed and acted upon, and none could be written.
+            wait_until(lambda: len(connections) >= 3)
+            assert site.alerts() == []
+        wait_until(lambda: len(site.alerts()) >= 2)
 
 
 def test_a_picture_of_a_partition_that_went_away_is_handed_back_with_its_attempt(

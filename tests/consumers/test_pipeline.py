@@ -23,6 +23,7 @@ from infra.eventlog.topics import DEAD_LETTERS, RESULTS
 from infra.events.envelope import read_envelope
 from infra.events.reasons import Reason
 from tests.consumers.world import World, png
+from tests.fixtures import bombs
 from tests.fixtures.model_servers import FakeModelServer
 
 
@@ -153,6 +154,9 @@ def missing_blob(world: World) -> Record:
         (lambda w: w.record(b"not a picture"), Reason.UNSUPPORTED_FORMAT, "decode"),
         (lambda w: w.claim(png()[:-40]), Reason.UNDECODABLE, "decode"),
         (lambda w: w.claim(png(200, 200)), Reason.TOO_MANY_PIXELS, "decode"),
+        # Pillow's own guard raises at these, which once ended the process.
+        (lambda w: w.claim(bombs.png(30_000, 30_000)), Reason.TOO_MANY_PIXELS, "decode"),
+        (lambda w: w.claim(bombs.gif(30_000, 30_000)), Reason.TOO_MANY_PIXELS, "decode"),
     ],
 )
 def test_what_can_never_be_doubled_is_put_aside_untouched(

@@ -74,6 +74,19 @@ def test_a_refusal_is_final(world: World) -> None:
     assert world.one(Image).reason == Reason.MODEL_REFUSED
 
 
+def test_a_model_that_refuses_everything_is_waited_for_and_no_picture_is_blamed(
+    world: World,
+) -> None:
+    world.model.failures.extend(ModelRefused("tensor parsing error") for _ in range(2))
+    journey = Journey(world.pipeline, world.claim(png()))
+    with pytest.raises(ModelSick, match="plain grey"):
+        journey.run()
+    assert world.outcomes() == [None]
+    assert world.one(Delivery).attempts == 0
+    journey.run()
+    assert world.outcomes() == [Outcome.DONE]
+
+
 def test_a_version_that_goes_away_costs_nothing(world: World) -> None:
     world.model.failures.append(VersionGone("2 took over"))
     world.settle(world.claim(png()))

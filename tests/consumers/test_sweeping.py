@@ -24,11 +24,14 @@ from tests.fixtures.brokers import BrokerFactory
 
 @pytest.fixture
 def yard(
-    new_broker: BrokerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_broker: BrokerFactory,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Yard]:
     broker = new_broker("embedded", tmp_path)
     broker.start()
-    for name, value in Yard.environment(broker, tmp_path).items():
+    for name, value in Yard.environment(broker, tmp_path, database_url).items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     yard = Yard(broker, settings())

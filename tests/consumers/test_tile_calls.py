@@ -12,11 +12,10 @@ from PIL import Image as Pillow
 
 from consumers.doubling import DoublingPolicy
 from consumers.halt import Halt, HandedBack
-from consumers.pipeline import Journey
+from consumers.pipeline import Journey, ModelSick
 from consumers.tile_calls import TileCalls, TileRetryPolicy
 from infra.blobs import Blob
 from infra.database.models import Image, Outcome, Result
-from infra.events.reasons import Reason
 from serving.errors import ModelMisbehaved, ModelServerSlow, ModelServerUnavailable
 from serving.model_server import Doubled
 from tests.consumers.world import World, png
@@ -137,12 +136,17 @@ NONSENSE: dict[str, Callable[[Doubled], Any]] = {
 
 
 @pytest.mark.parametrize("kind", NONSENSE)
-def test_nonsense_never_becomes_a_picture(world: World, kind: str) -> None:
+def test_nonsense_never_becomes_a_picture_and_burns_none(world: World, kind: str) -> None:
     policies = replace(
         world.pipeline.policies, doubling=DoublingPolicy(32, 4, True, TileRetryPolicy(1, 0.0))
     )
-    world.pipeline = replace(world.pipeline, model=Nonsense(NONSENSE[kind]), policies=policies)
-    Journey(world.pipeline, world.claim(png())).run()
-    assert world.outcomes() == [Outcome.DEAD]
-    assert world.one(Image).reason == Reason.FAILED
+    model = Nonsense(NONSENSE[kind])
+    world.pipeline = replace(world.pipeline, model=model, policies=policies)
+    journey = Journey(world.pipeline, world.claim(png()))
+    with pytest.raises(ModelSick, match="plain grey"):
+        journey.run()
+    assert world.outcomes() == [None]
     assert world.all(Result) == []
+    model.change = lambda _: {}
+    journey.run()
+    assert world.outcomes() == [Outcome.DONE]

@@ -5,9 +5,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError
 
-from infra.database import doors  # noqa: F401  (its tables as well)
+from infra.database import (
+    doors,  # noqa: F401  (its tables as well)
+    engine,
+)
 from infra.database.engine import BadDatabaseUrl, Database, DatabaseUnavailable, TablesMissing
 from infra.database.migrate import revision, upgrade
 from infra.database.models import Base, Image, ImageState, Lane, Part, PartState
@@ -87,6 +91,34 @@ def test_an_unreachable_database_is_named_so() -> None:
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=2")
     with pytest.raises(DatabaseUnavailable), database.reading() as session:
         session.query(Image).count()
+
+
+def test_a_database_that_stays_locked_is_named_so(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
+    patient = Database(database_url)
+    with database.transaction() as ours:
+        ours.add(image())
+        ours.flush()
+        if database.engine.name == "postgresql":
+            ours.execute(text("LOCK TABLE images"))
+        with pytest.raises(DatabaseUnavailable), patient.transaction() as theirs:
+            theirs.execute(select(Image).with_for_update())
+    patient.close()
+
+
+def test_a_disk_that_is_full_is_said_so_in_a_savepoint_as_well(sqlite: Database) -> None:
+    event.listen(sqlite.engine, "begin", lambda it: it.exec_driver_sql("PRAGMA max_page_count = 1"))
+    row = image()
+    row.name = "m" * 100_000
+
+    def insert() -> None:
+        with sqlite.transaction() as session, session.begin_nested():
+            session.add(row)
+
+    with pytest.raises(DatabaseUnavailable, match="full"):
+        insert()
 
 
 def test_a_database_without_tables_says_what_to_do(database_url: str) -> None:

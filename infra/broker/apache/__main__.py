@@ -20,17 +20,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.broker.apache", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the log")
     parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
+    parser.add_argument("--advertise", type=int, help="port that clients are sent to, if another")
     parser.add_argument("--jars", type=Path, help="folder for Kafka's jars; default: in --data")
     options = parser.parse_args()
     logs.configure("INFO")
     try:
-        start(options.data, options.port, options.jars or options.data / "jars")
+        jars_folder = options.jars or options.data / "jars"
+        start(options.data, options.port, options.advertise or options.port, jars_folder)
     except BrokerCannotStart as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
 
 
-def start(data: Path, port: int, cache: Path) -> NoReturn:
+def start(data: Path, port: int, advertised: int, cache: Path) -> NoReturn:
     """Get all that Kafka needs, and become it.
 
     Raises:
@@ -41,7 +43,7 @@ def start(data: Path, port: int, cache: Path) -> NoReturn:
     os.set_inheritable(lock, True)  # Kafka inherits the lock with the process
     require_free_port(port)
     folder = jars.fetch(cache)
-    properties = node.configure(data, port)
+    properties = node.configure(data, port, advertised)
     node.prepare(data, folder, properties)
     logger.info("Apache Kafka starts on %s:%d, data in %s", HOST, port, data)
     node.become(folder, properties)

@@ -24,7 +24,7 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+advertised.listeners=PLAINTEXT://{host}:{advertised}
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers={host}:{controller_port}
 log.dirs={logs}
@@ -67,13 +67,14 @@ def require_java() -> None:
         raise BrokerCannotStart(f"{hint} (found: {said.splitlines()[0] if said else 'nothing'})")
 
 
-def configure(data: Path, port: int) -> Path:
-    """Write the node's configuration; returns its path."""
+def configure(data: Path, port: int, advertised: int) -> Path:
+    """Write the node's configuration, with the port that clients are sent to; returns its path."""
     properties = data / "server.properties"
     properties.write_text(
         PROPERTIES.format(
             host=HOST,
             port=port,
+            advertised=advertised,
             controller_port=_free_port(besides=port),
             logs=(data / "logs").absolute(),
         )

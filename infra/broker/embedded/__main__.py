@@ -19,12 +19,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.broker.embedded", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the log")
     parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
+    parser.add_argument("--advertise", type=int, help="port that clients are sent to, if another")
     options = parser.parse_args()
     logs.configure("INFO")
     logger.info("embedded Kafka broker: a development part, one node, on loopback only")
     try:
         require_free_port(options.port)
-        asyncio.run(run(options.data, options.port))
+        asyncio.run(run(options.data, options.port, options.advertise or options.port))
     except BrokerCannotStart as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

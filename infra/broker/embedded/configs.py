@@ -46,6 +46,7 @@ class TopicConfig:
 MAX_MESSAGE_BYTES = "max.message.bytes"
 RETENTION_MS = "retention.ms"
 RETENTION_BYTES = "retention.bytes"
+MAX_AHEAD_MS = "message.timestamp.after.max.ms"
 
 # The defaults are Apache Kafka 4.3's.
 TOPIC_CONFIGS = {
@@ -61,6 +62,12 @@ TOPIC_CONFIGS = {
         TopicConfig("cleanup.policy", "delete", ConfigType.LIST, only=True),
         TopicConfig("compression.type", "producer", ConfigType.STRING, only=True),
         TopicConfig("message.timestamp.type", "CreateTime", ConfigType.STRING, only=True),
+        TopicConfig(
+            MAX_AHEAD_MS,
+            "3600000",
+            ConfigType.LONG,
+            broker_name="log.message.timestamp.after.max.ms",
+        ),
         TopicConfig("min.insync.replicas", "1", ConfigType.INT, only=True),
     )
 }

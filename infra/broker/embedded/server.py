@@ -17,8 +17,8 @@ BUFFER = 1 << 20  # bytes read ahead per connection: images come whole, not in 6
 logger = logging.getLogger(__name__)
 
 
-async def run(data: Path, port: int) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def run(data: Path, port: int, advertised: int) -> None:
+    """Serve until SIGTERM or SIGINT; clients are told to come to the advertised port.
 
     Raises:
         BrokerCannotStart: the data folder is taken.
@@ -27,9 +27,9 @@ async def run(data: Path, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    broker = Broker(data, port)
+    broker = Broker(data, advertised)
     try:
-        async with Listener(broker):
+        async with Listener(broker, port):
             logger.info("listening on %s:%d, data in %s", HOST, port, data)
             await _keep_house(broker, stop)
     finally:
@@ -40,14 +40,13 @@ async def run(data: Path, port: int) -> None:
 class Listener:
     """The open port and the connections that came through it."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, port: int) -> None:
         self._broker = broker
+        self._port = port
         self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Listener:
-        self._server = await asyncio.start_server(
-            self._welcome, HOST, self._broker.port, limit=BUFFER
-        )
+        self._server = await asyncio.start_server(self._welcome, HOST, self._port, limit=BUFFER)
         return self
 
     async def __aexit__(self, *_: object) -> None:

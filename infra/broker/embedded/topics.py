@@ -28,7 +28,6 @@ from infra.broker.embedded.log import PartitionLog
 
 LEGAL_NAME = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")  # Kafka's rule, and safe as a folder
 MAX_PARTITIONS = 1000  # a file stays open for each; the usual limit of open files is 1024
-MAX_AHEAD_MS = 3_600_000  # Kafka's message.timestamp.after.max.ms: a producer's clock may be off
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class Topic:
 
         Raises:
             MessageSizeTooLargeError: larger than the topic's `max.message.bytes`.
-            InvalidTimestampError: stamped more than an hour ahead of `now_ms`.
+            InvalidTimestampError: stamped farther ahead of `now_ms` than the topic allows.
             UnknownTopicOrPartitionError, and what `PartitionLog.append` raises.
         """
         log = self.partition(partition)
@@ -73,8 +72,9 @@ class Topic:
             raise MessageSizeTooLargeError(
                 f"a batch of {len(data)} bytes is over the limit of {limit}"
             )
-        if Batch.parse(data).max_timestamp > now_ms + MAX_AHEAD_MS:
-            raise InvalidTimestampError("a record is stamped more than an hour ahead")
+        ahead = int(self.config(configs.MAX_AHEAD_MS))
+        if Batch.parse(data).max_timestamp > now_ms + ahead:
+            raise InvalidTimestampError(f"a record is stamped more than {ahead} ms ahead")
         return log.append(data)
 
     def retain(self, now_ms: int) -> None:

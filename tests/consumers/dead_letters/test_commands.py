@@ -22,12 +22,15 @@ from tests.fixtures.brokers import BrokerFactory
 
 @pytest.fixture
 def yard(
-    new_broker: BrokerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_broker: BrokerFactory,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Yard]:
     """One letter of a refused picture, and two of bytes that are no picture."""
     broker = new_broker("embedded", tmp_path)
     broker.start()
-    for name, value in Yard.environment(broker, tmp_path).items():
+    for name, value in Yard.environment(broker, tmp_path, database_url).items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     yard = Yard(broker, settings())
@@ -35,8 +38,9 @@ def yard(
     yard.refuse(1)
     yard.consume()
     for text in (b"no picture", b"nor this"):
-        yard.events.send(UPLOADS, None, text, [("ce-like", b"\xff")])
-        yard.consume()  # one by one: they may lie on two partitions
+        # One key, one partition: they are consumed in this order.
+        yard.events.send(UPLOADS, b"key", text, [("ce-like", b"\xff")])
+    yard.consume()
     yield yard
     yard.close()
     broker.kill()

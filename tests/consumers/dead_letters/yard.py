@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
@@ -30,8 +31,21 @@ from infra.eventlog.record import Record
 from infra.eventlog.topics import INTAKE, UPLOADS, ensure_topics
 from infra.settings import MEBIBYTE, Settings
 from serving.errors import ModelRefused
+from serving.model_server import Doubled
 from tests.fixtures.brokers import LocalBroker
 from tests.fixtures.model_servers import FakeModelServer
+
+
+class Choosy(FakeModelServer):
+    """Refuses the next pictures, and no plain tile: it is sound."""
+
+    refusals = 0
+
+    def double(self, tiles: NDArray[np.uint8], *, version: int, spread: bool) -> Doubled:
+        if self.refusals and tiles.min() < tiles.max():
+            self.refusals -= 1
+            raise ModelRefused("this test wants it so")
+        return super().double(tiles, version=version, spread=spread)
 
 
 class Yard:
@@ -46,14 +60,14 @@ class Yard:
             ensure_topics(admin, settings)
         self.events = KafkaEventLog(settings)
         self.blobs = open_blob_store(settings.blobs)
-        self.model = FakeModelServer()
+        self.model = Choosy()
         self.consumed: dict[str, dict[int, int]] = {topic: {} for topic in INTAKE}
 
     @staticmethod
-    def environment(broker: LocalBroker, folder: Path) -> dict[str, str]:
+    def environment(broker: LocalBroker, folder: Path, database_url: str = "") -> dict[str, str]:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
-            "DATABASE_URL": f"sqlite:///{folder}/doublet.sqlite",
+            "DATABASE_URL": database_url or f"sqlite:///{folder}/doublet.sqlite",
             "BLOB_STORE": (folder / "blobs").as_uri(),
             "PARTITIONS": "2",
             "MAX_REPLAYS": "2",
@@ -66,8 +80,8 @@ class Yard:
             self.events.send(UPLOADS, f"key {seed}".encode(), picture(seed), headers or [])
 
     def refuse(self, times: int) -> None:
-        """The model calls the next requests wrong: their pictures die."""
-        self.model.failures.extend(ModelRefused("this test wants it so") for _ in range(times))
+        """The model calls the next pictures wrong: they die."""
+        self.model.refusals += times
 
     def consume(self) -> None:
         """Bring every new record to its end, as a consumer does."""
