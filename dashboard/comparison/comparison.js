@@ -218,8 +218,8 @@ class Comparison {
 
   showThreshold() {
     const { threshold, spread } = this
-    if (threshold.dataset.of !== this.content) {
-      threshold.dataset.of = this.content
+    if (this.thresholdIsOf !== this.content) {
+      this.thresholdIsOf = this.content
       threshold.max = Math.max(spread.hottest, this.wantedThreshold || 0)
       threshold.value = this.wantedThreshold || spread.firstThreshold
     }

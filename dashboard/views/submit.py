@@ -110,12 +110,13 @@ def _refused(file: Refused) -> None:
 
 def _progress(progress: Progress) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.image(
-            here(files.preview_address(progress.receipt.sha256)),
-            caption="Bicubic" if not progress.stage.ended else None,
-            alt=f"{progress.receipt.name}, doubled by bicubic interpolation",
-            width=PREVIEW_WIDTH,
-        )
+        if progress.stage is not Stage.DEAD:  # one that cannot be decoded cannot be shown
+            st.image(
+                here(files.preview_address(progress.receipt.sha256)),
+                caption="Bicubic",
+                alt=f"{progress.receipt.name}, doubled by bicubic interpolation",
+                width=PREVIEW_WIDTH,
+            )
         with st.container():
             _standing(progress)
 

@@ -98,7 +98,7 @@ class Comparison:
 
     def __init__(self, figure: Locator) -> None:
         self.figure = figure
-        self.divider = figure.get_by_role("slider")
+        self.divider = figure.locator(".divider")
         self.stage = figure.locator(".stage")
         self.threshold = figure.locator(".over input")
 
@@ -108,7 +108,7 @@ class Comparison:
 
     def choose(self, label: str, option: str) -> None:
         """Choose what stands before, or the trust view, and wait until it was drawn."""
-        self.figure.get_by_label(label, exact=True).select_option(label=option)
+        self.figure.get_by_role("combobox", name=label, exact=True).select_option(label=option)
         self.ready()
 
     def pixel(self, side: str, across: float, down: float) -> list[int]:

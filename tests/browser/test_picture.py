@@ -1,6 +1,7 @@
 """The page of one picture in a real browser: divider, zoom, trust view, deep links."""
 
 import io
+import math
 import re
 
 import numpy as np
@@ -263,7 +264,8 @@ def _at(
         "canvas => [canvas.height, canvas.width]"
     )
     row, column = (
-        int((int(share * length) + 0.5 - length / 2) / scale + pixels / 2)
+        # The picture begins at a whole pixel of the screen.
+        int((int(share * length) - math.floor((length - scale * pixels + 1) / 2)) / scale)
         for share, length, pixels in zip((down, across), size, doubled.shape[:2], strict=True)
     )
     return row, column

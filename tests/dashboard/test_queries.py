@@ -111,11 +111,11 @@ def test_one_picture_with_its_result_or_its_dead_letter(database: Database, fill
     with database.reading() as session:
         done = _picture(session, filled.pictures[ImageState.DONE])
         dead = _picture(session, filled.pictures[ImageState.DEAD])
-    assert done.result is not None
-    assert done.result.width == 2 * (done.line.width or 0)
+    (result,) = done.results
+    assert result.width == 2 * (done.line.width or 0)
     assert done.dead_letter is None
     assert str(done.delivery) == "doublet.uploads.v1, partition 1, offset 0"
-    assert dead.result is None
+    assert dead.results == ()
     assert dead.dead_letter is not None
     assert dead.dead_letter.stage == "decode"
 
