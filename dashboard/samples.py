@@ -54,8 +54,9 @@ def _middle(image: Image.Image) -> NDArray[np.uint8]:
 
 def _bicubic(middle: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (contract.SCALE * length for length in middle.shape[:2])
-    doubled = Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(doubled, np.uint8)
+    enlarged = Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC)
+    doubled: NDArray[np.uint8] = np.array(enlarged, np.uint8)
+    return doubled
 
 
 def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArray[np.uint8]:
