@@ -54,9 +54,9 @@ def _middle(image: Image.Image) -> NDArray[np.uint8]:
 
 def _bicubic(middle: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (contract.SCALE * length for length in middle.shape[:2])
-    enlarged = Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC)
-    doubled: NDArray[np.uint8] = np.array(enlarged, np.uint8)
-    return doubled
+    return np.array(
+        Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC), np.uint8
+    )
 
 
 def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArray[np.uint8]:
@@ -66,6 +66,8 @@ def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArr
         deadline_s=settings.model_deadline_seconds,
     )
     try:
-        return server.double(middle[np.newaxis], version=version, spread=False).doubled[0]
+        answer = server.double(middle[np.newaxis], version=version, spread=False)
     finally:
         server.close()
+    doubled: NDArray[np.uint8] = answer.doubled[0]
+    return doubled
