@@ -69,6 +69,11 @@ def right_of(identity: Mapping[str, Any], current: Settings) -> Right:
         names.add(identity.get("email"))
     if names & {name.strip() for name in current.operators.split(",") if name.strip()}:
         return Right.OPERATE
+    return visitor_right(current)
+
+
+def visitor_right(current: Settings) -> Right:
+    """Of somebody of whom nothing is known."""
     return Right[current.visitors.upper()]
 
 

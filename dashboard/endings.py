@@ -4,7 +4,8 @@ from datetime import datetime
 
 from dashboard import words
 from infra.alerts import PastAlert
-from infra.database.models import FaultKind, PartState
+from infra.database.faults import FaultKind
+from infra.database.models import PartState
 from infra.faults import PartFault
 
 FAULTS = {

@@ -54,8 +54,9 @@ def _middle(image: Image.Image) -> NDArray[np.uint8]:
 
 def _bicubic(middle: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (contract.SCALE * length for length in middle.shape[:2])
-    doubled = Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(doubled, np.uint8)
+    return np.array(
+        Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC), np.uint8
+    )
 
 
 def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArray[np.uint8]:
@@ -66,7 +67,7 @@ def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArr
     )
     try:
         answer = server.double(middle[np.newaxis], version=version, spread=False)
-        doubled: NDArray[np.uint8] = answer.doubled[0]
-        return doubled
     finally:
         server.close()
+    doubled: NDArray[np.uint8] = answer.doubled[0]
+    return doubled

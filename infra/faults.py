@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from infra.database.models import Fault, FaultKind, Part, PartState
+from infra.database.faults import Fault, FaultKind
+from infra.database.models import Part, PartState
 
 _KEPT = timedelta(days=90)
 """A quarter of a year: what an operator may still want to compare with."""

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboard.access import Right, visitor_right
 from dashboard.api import problems
 from dashboard.api.bodies import receive
 from dashboard.api.problems import Problem
@@ -113,9 +114,9 @@ def _holder(request: Request) -> Holder:
     """Whose request it is, by its key."""
     given = request.headers.get("authorization")
     if given is None:
-        per_day = settings().http_anonymous_per_day
-        if per_day:
-            return Holder(None, per_day)
+        current = settings()
+        if current.http_anonymous_per_day and visitor_right(current) >= Right.SUBMIT:
+            return Holder(None, current.http_anonymous_per_day)
         raise _unauthorized("a key is needed: `doublet keys create`")
     scheme, _, secret = given.partition(" ")
     key = ApiKeys(database()).find(secret.strip()) if scheme.lower() == "bearer" else None

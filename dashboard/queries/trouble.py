@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from infra.database.models import DeadLetter, Fault, Image, LetterState
+from infra.database.faults import Fault
+from infra.database.models import DeadLetter, Image, LetterState
 from infra.dead_letters.ledger import Selection
 
 

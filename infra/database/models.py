@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
-    Enum,
     ForeignKey,
     Index,
     Integer,
@@ -17,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from infra.database.types import UtcDateTime
+from infra.database.types import UtcDateTime, in_words
 
 
 class Lane(StrEnum):
@@ -112,28 +111,6 @@ class AlertKind(StrEnum):
     """Records were deleted before they were delivered."""
 
 
-class FaultKind(StrEnum):
-    """How a part was at fault."""
-
-    WAITING = "waiting"
-    """It could do nothing, because something else was away."""
-    DIED = "died"
-    """Its process ended by itself."""
-    SILENT = "silent"
-    """It was not heard of; or the database was away, where it would have been."""
-
-
-def _words(enum: type[StrEnum]) -> Enum:
-    # Plain text instead of a database's own enumeration: a new state then needs no migration.
-    return Enum(
-        enum,
-        native_enum=False,
-        create_constraint=False,
-        length=16,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
 class Base(DeclarativeBase):
     """Root of the tables."""
 
@@ -141,16 +118,15 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         # SQLite numbers rows by itself only where the key is a plain INTEGER.
         int: BigInteger().with_variant(Integer(), "sqlite"),
-        Lane: _words(Lane),
-        ImageState: _words(ImageState),
-        Outcome: _words(Outcome),
-        LetterState: _words(LetterState),
-        ApodState: _words(ApodState),
-        StandIn: _words(StandIn),
-        PartState: _words(PartState),
-        GapCause: _words(GapCause),
-        AlertKind: _words(AlertKind),
-        FaultKind: _words(FaultKind),
+        Lane: in_words(Lane),
+        ImageState: in_words(ImageState),
+        Outcome: in_words(Outcome),
+        LetterState: in_words(LetterState),
+        ApodState: in_words(ApodState),
+        StandIn: in_words(StandIn),
+        PartState: in_words(PartState),
+        GapCause: in_words(GapCause),
+        AlertKind: in_words(AlertKind),
     }
 
 
@@ -386,22 +362,6 @@ class ModelChoice(Base):
     model: Mapped[str] = mapped_column(String(100))
     version: Mapped[int]
     chosen_at: Mapped[datetime]
-
-
-class Fault(Base):
-    """A stretch of time in which a part did not do its work."""
-
-    __tablename__ = "faults"
-    __table_args__ = (Index("ix_faults_part_ended", "part", "ended_at"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    part: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[FaultKind]
-    detail: Mapped[str] = mapped_column(Text)
-    began_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    ended_as: Mapped[PartState | None]
-    """What the part was from then on."""
 
 
 class Part(Base):

@@ -7,16 +7,8 @@ from sqlalchemy.orm import Session
 
 from infra.alerts import Alerts
 from infra.database.engine import Database
-from infra.database.models import (
-    AlertKind,
-    DeadLetter,
-    Fault,
-    FaultKind,
-    Image,
-    ImageState,
-    LetterState,
-    PartState,
-)
+from infra.database.faults import Fault, FaultKind
+from infra.database.models import AlertKind, DeadLetter, Image, ImageState, LetterState, PartState
 from infra.eventlog.topics import UPLOADS
 from infra.events.reasons import Reason
 

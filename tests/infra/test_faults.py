@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.database.engine import Database
-from infra.database.models import FaultKind, PartState
+from infra.database.faults import FaultKind
+from infra.database.models import PartState
 from infra.faults import PartFault, faults
 from infra.parts import SILENT_SECONDS, Heartbeat
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from infra.database import backfill, doors  # noqa: F401  (their tables as well)
+from infra.database import backfill, doors, faults  # noqa: F401  (their tables as well)
 from infra.database.models import Base
 
 context.configure(
