@@ -112,11 +112,11 @@ def pages_of(pictures: int) -> int:
 def fill(pictures: int) -> None:
     """Write as many pictures as asked for, one in fifty dead, and a day of everything else."""
     from dashboard.connections import database
+    from infra.database.faults import Fault
     from infra.database.migrate import upgrade
     from infra.database.models import (
         DeadLetter,
         Delivery,
-        Fault,
         Image,
         LagSample,
         Part,
