@@ -6,8 +6,10 @@ still polled.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError
@@ -118,7 +120,7 @@ class Loop:
         self._collect()
         self._commit()
         self._steer()
-        records = poll_one(self._consumer, POLL_MS)
+        records = self._poll()
         self._let_go()
         for record in records:
             self._take(Record.from_kafka(record))
@@ -126,6 +128,17 @@ class Loop:
             self._pass_over_to_the_position()
         if self._watchdog.due:
             self._watch()
+
+    def _poll(self) -> list[Any]:
+        """The next record, or none; a Kafka that hangs up is polled again next turn."""
+        try:
+            return poll_one(self._consumer, POLL_MS)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            log.debug("nothing from Kafka: %s", error)
+            time.sleep(POLL_MS / 1000)  # it may have failed at once
+            return []
 
     def _collect(self) -> None:
         for ticket in self._parts.crew.ended():

@@ -39,7 +39,7 @@ def _machine() -> str:
 
 def _failures(failed: list[str]) -> str:
     names = ", ".join(f"`{name}`" for name in failed)
-    return f"These tests failed: {names}." if failed else "No test failed."
+    return f"These failed when last run: {names}." if failed else "None failed when last run."
 
 
 def _faults(rows: Iterable[Row]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from infra.books import Account
 from infra.database.models import AlertKind, Delivery
 from infra.eventlog.clients import open_admin
 from infra.eventlog.topics import UPLOADS
+from infra.settings import Settings
 from tests.consumers.consuming import Site, wait_until
 from tests.faults.conftest import Kafka
 from tests.faults.drills import Drill
@@ -17,8 +18,9 @@ from tests.faults.lengths import lasting
 from tests.fixtures.proxies import Proxy
 
 
-def test_clients_are_sent_through_the_proxy(kafka: Kafka, site: Site) -> None:
-    with open_admin(site.settings) as admin:
+def test_clients_are_sent_through_the_proxy(kafka: Kafka) -> None:
+    settings = Settings(_env_file=None, kafka_bootstrap_servers=kafka.broker.bootstrap)
+    with open_admin(settings) as admin:
         [node] = admin.describe_cluster()["brokers"]
     assert node["port"] == kafka.way.port != kafka.broker.port
 

