@@ -22,6 +22,7 @@ BROKEN_FILE = (
     ArithmeticError,
     LookupError,
     TypeError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )

@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 JOBS_TABLE = "scheduled_jobs"
 """APScheduler creates it itself; it is in no migration."""
 
-_MISFIRE_GRACE = timedelta(hours=23)
-"""A run that a downtime swallowed is made up for until the next one is due itself."""
+_MISFIRE_GRACE = timedelta(hours=26)
+"""A run that a downtime swallowed is made up for until the next one is due itself, on the day when
+the clocks go back an hour as well."""
 _POLL_SECONDS = 15
 """How soon a day whose next try has come is noticed; the ledger's patience is longer."""
 _STORE_RETRY_SECONDS = 10

@@ -1,7 +1,6 @@
 """The page of one picture in a real browser: divider, zoom, trust view, deep links."""
 
 import io
-import math
 import re
 
 import numpy as np
@@ -102,8 +101,8 @@ def test_bicubic_can_stand_before(browser: Browser, dashboard: RunningDashboard)
         comparison.choose("Before", "Bicubic")
         comparison.figure.get_by_role("button", name="Pixels").click()
         comparison.ready()
-        row, column = _at(comparison, doubled, 0.4, 0.5, 4)
-        seen = np.array(comparison.pixel("before", 0.4, 0.5)[:3])
+        (row, column), middle = _at(comparison, doubled, 0.4, 0.5, 4)
+        seen = np.array(comparison.pixel("before", *middle)[:3])
         # The seed halved nothing to JPEG's losses: its result was made before it was encoded.
         assert np.abs(seen - doubled[row, column]).max() <= 25
         expect(comparison.figure.locator(".tag-before")).to_have_text("Bicubic")
@@ -165,10 +164,13 @@ def test_the_heat_map_is_hotter_where_the_members_disagree(
         comparison.choose("Trust", "Heat map of the spread")
         comparison.figure.get_by_role("button", name="Pixels").click()
         comparison.ready()
-        seen = [
-            (int(spread[_at(comparison, spread, x, y, 4)]), comparison.pixel("trust", x, y)[3])
+        spots = [
+            _at(comparison, spread, x, y, 4)
             for x in np.linspace(0.2, 0.8, 5).tolist()
             for y in np.linspace(0.2, 0.8, 5).tolist()
+        ]
+        seen = [
+            (int(spread[place]), comparison.pixel("trust", *middle)[3]) for place, middle in spots
         ]
         assert len({value for value, _ in seen}) > 3
         in_order = [opacity for _, opacity in sorted(seen)]
@@ -218,12 +220,14 @@ def test_a_picture_whose_bytes_are_gone_says_so_in_its_frame(
     database = Database(f"sqlite:///{dashboard.home / 'doublet.sqlite'}")
     with database.transaction() as session:
         image = session.scalars(select(Image).where(Image.state == ImageState.SKIPPED)).one()
-        image.sha256 = "0" * 64
-    database.close()
+        there, image.sha256 = image.sha256, "0" * 64
     with window(browser, dashboard.address, 1440, "light") as view:
         view.open(f"/pictures?picture={image.id}")
         expect(view.comparison.figure.locator(".notice")).to_contain_text("the blob store holds no")
         expect(view.page.get_by_test_id("stException")).to_have_count(0)
+    with database.transaction() as session:  # other tests look at the same dashboard
+        session.get_one(Image, image.id).sha256 = there
+    database.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
@@ -258,14 +262,24 @@ def _pixels(
 
 def _at(
     comparison: Comparison, doubled: NDArray[np.uint8], across: float, down: float, scale: int
-) -> tuple[int, int]:
-    """Row and column of the doubled picture's pixel there, zoomed about its middle."""
+) -> tuple[tuple[int, int], tuple[float, float]]:
+    """The doubled picture's pixel there, zoomed about its middle, and where its own middle lies.
+
+    Returns:
+        Row and column; and fractions of the frame, across and down. The picture begins at a whole
+        pixel of the screen, the next one where rounding wants it so: a pixel's middle is in it
+        either way.
+    """
     size = comparison.figure.locator(".layer.after canvas").evaluate(
         "canvas => [canvas.height, canvas.width]"
     )
+    begins = [(n - scale * m) // 2 for n, m in zip(size, doubled.shape[:2], strict=True)]
     row, column = (
-        # The picture begins at a whole pixel of the screen.
-        int((int(share * length) - math.floor((length - scale * pixels + 1) / 2)) / scale)
-        for share, length, pixels in zip((down, across), size, doubled.shape[:2], strict=True)
+        int((share * length - begin) // scale)
+        for share, length, begin in zip((down, across), size, begins, strict=True)
     )
-    return row, column
+    middle_down, middle_across = (
+        (begin + scale * (index + 0.5)) / length
+        for index, length, begin in zip((row, column), size, begins, strict=True)
+    )
+    return (row, column), (middle_across, middle_down)

@@ -152,4 +152,5 @@ def site_on(broker: LocalBroker, database: Database, folder: Path) -> Iterator[S
         finally:
             site.events.close()
             admin.delete_topics([topic.name for topic in topics(settings)])
-            admin.delete_groups([GROUP])
+            if GROUP in {group["group_id"] for group in admin.list_groups()}:
+                admin.delete_groups([GROUP])
