@@ -93,7 +93,7 @@ def versions(answer: ModelServerAnswer, now: Roles, choices: list[Choice]) -> No
 def _choosing(now: Roles) -> None:
     with st.container(horizontal=True):
         if now.canary is not None and st.button(
-            f"Promote version {now.canary}", type="primary", icon=":material/upgrade:"
+            f"Promote version {now.canary}", icon=":material/upgrade:"
         ):
             confirm(now.canary)
         for version in now.earlier:
@@ -118,7 +118,6 @@ def confirm(version: int) -> None:
     )
     if st.button(
         f"Double with version {version}",
-        type="primary",
         key="confirm-version",
         on_click=_choose,
         args=(version,),

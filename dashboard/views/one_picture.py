@@ -132,7 +132,6 @@ def _to_take_away(found: Picture, result: ResultFacts | None) -> None:
                 f"Doubled picture ({words.size(result.bytes)})",
                 here(files.result_address(result.id)),
                 icon=":material/download:",
-                type="primary",
             )
         if found.line.sha256:
             st.link_button(
@@ -240,7 +239,6 @@ def _ended(found: Picture) -> None:
         st.button(
             "Retry",
             icon=":material/replay:",
-            type="primary",
             help="Hands the same bytes in once more, under the same id.",
             on_click=_ask_again,
             args=(line.id,),

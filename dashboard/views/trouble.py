@@ -197,7 +197,6 @@ def confirm_replay(selection: Selection, number: int) -> None:
         st.caption("Each is then a new record with its own line in the books.")
     if st.button(
         f"Replay {number:,}",
-        type="primary",
         key="confirm-replay",
         on_click=_replay,
         args=(selection, number),
@@ -214,7 +213,6 @@ def confirm_discard(selection: Selection, number: int) -> None:
     )
     if st.button(
         f"Discard {number:,}",
-        type="primary",
         key="confirm-discard",
         on_click=_discard,
         args=(selection,),

@@ -84,9 +84,9 @@ def test_zooming_shows_single_pixels_of_both_at_the_same_place(
         comparison.ready()
         assert comparison.zoom == 400
         for across, down in ((0.5, 0.5), (0.3, 0.4), (0.62, 0.55)):
-            row, column = _at(comparison, doubled, across, down, 4)
-            assert comparison.pixel("after", across, down)[:3] == doubled[row, column].tolist()
-            before = comparison.pixel("before", across, down)[:3]
+            (row, column), middle = _at(comparison, doubled, across, down, 4)
+            assert comparison.pixel("after", *middle)[:3] == doubled[row, column].tolist()
+            before = comparison.pixel("before", *middle)[:3]
             assert before == original[row // 2, column // 2].tolist()
         comparison.figure.get_by_role("button", name="Fit").click()
         assert comparison.zoom == fitted
@@ -146,8 +146,9 @@ def test_what_the_model_guessed_can_be_hidden(
                 f"{threshold / 4:.2f} grey levels: {share:.1f}% hidden"
             )
             for across, down in ((0.5, 0.5), (0.55, 0.4), (0.7, 0.6), (0.31, 0.33)):
-                hidden = spread[_at(comparison, spread, across, down, 4)] > threshold
-                assert (comparison.pixel("trust", across, down)[3] == 255) == hidden
+                place, middle = _at(comparison, spread, across, down, 4)
+                hidden = spread[place] > threshold
+                assert (comparison.pixel("trust", *middle)[3] == 255) == hidden
         comparison.threshold.focus()
         comparison.threshold.press("ArrowRight")
         expect(comparison.threshold).to_have_attribute("aria-valuetext", re.compile(r"^1\.75 grey"))
