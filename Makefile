@@ -16,7 +16,7 @@ up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
 	@exec $(BIN)/doublet up
 
 test: $(READY)  ## Everything that this machine can test
-	$(BIN)/pytest -m "not gameday" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not gameday" --numprocesses auto --maxprocesses 4 --dist loadfile --durations 40
 
 gameday: $(READY)  ## Every fault, at its full length, and a soak; adds to the day's report
 	$(BIN)/pytest tests/faults --gameday-report docs/gameday --soak-minutes $(SOAK)

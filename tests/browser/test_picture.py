@@ -89,6 +89,7 @@ def test_zooming_shows_single_pixels_of_both_at_the_same_place(
             before = comparison.pixel("before", *middle)[:3]
             assert before == original[row // 2, column // 2].tolist()
         comparison.figure.get_by_role("button", name="Fit").click()
+        comparison.ready()
         assert comparison.zoom == fitted
         view.require_sound()
 
@@ -125,6 +126,7 @@ def test_the_picture_moves_by_keyboard_when_it_is_zoomed(
         comparison.ready()
         expect(view.page).to_have_url(re.compile(r"at=0\.5\d+%2C0\.50000"))
         comparison.stage.press("0")
+        comparison.ready()
         assert comparison.zoom < zoom
         view.require_sound()
 
