@@ -40,6 +40,9 @@ def export(
     ],
     data: Annotated[str, typer.Option(help="Training data, in the model card's words.")],
     runs: Runs = Path("runs"),
+    recipe: Annotated[
+        str, typer.Option(help="For ensemble: what its members were fitted by last.")
+    ] = "member",
 ) -> None:
     """Write a SavedModel that TensorFlow Serving loads, from the checkpoints' best weights.
 
@@ -53,8 +56,12 @@ def export(
     from training.fitting import checkpoint
     from training.fitting.plan import members_files
 
-    fast = what is Exported.FAST
-    networks, day = trained([checkpoint.path(runs, "fast")] if fast else members_files(runs))
+    if what is Exported.FAST:
+        files, fitted = [checkpoint.path(runs, "fast")], list(FAST_FITTINGS)
+    else:
+        files = members_files(runs, recipe)
+        fitted = [file.stem for file in files]
+    networks, day = trained(files)
     card = Card(
         members=len(networks),
         parameters=sum(network.count_params() for network in networks),
@@ -64,7 +71,6 @@ def export(
         commit=_commit(),
     )
     write(networks, card, into)
-    fitted = FAST_FITTINGS if fast else [file.stem for file in members_files(runs)]
     write_curves(collected(runs, fitted), into)
     typer.echo(f"{into}: {card.members} members, {card.parameters:,} parameters")
 
