@@ -73,14 +73,15 @@ class Tls:
             address: ``host:port``.
         """
         host, _, port = address.rpartition(":")
+        context = self.context()
+        context.set_alpn_protocols(["h2"])  # gRPC hangs up without it, others take no notice
         try:
             with (
                 socket.create_connection((host, int(port)), _HANDSHAKE_SECONDS) as plain,
-                self.context().wrap_socket(plain, server_hostname=host.strip("[]")) as secured,
+                context.wrap_socket(plain, server_hostname=host.strip("[]")) as secured,
             ):
-                secured.settimeout(_HANDSHAKE_SECONDS)
                 # TLS 1.3 refuses a client's certificate only after the handshake.
-                secured.recv(1)
+                return "" if _keeps(secured) else "it hangs up: does it trust our certificate?"
         except ssl.SSLCertVerificationError as error:
             return f"its certificate is not trusted: {error.verify_message}"
         except ssl.SSLError as error:
@@ -88,7 +89,6 @@ class Tls:
             return f"TLS with it fails: {reason}"
         except (OSError, ValueError):
             return ""
-        return ""
 
     def _unusable(self, name: str, files: str, error: OSError) -> BadSetting:
         # OpenSSL's errors are OSErrors that name no file.
@@ -97,6 +97,17 @@ class Tls:
             f"the setting {self.setting}_{name} is not usable: {files}: "
             f"{reason.replace('_', ' ').lower()}"
         )
+
+
+def _keeps(connection: ssl.SSLSocket) -> bool:
+    """Whether the other side speaks or waits, instead of hanging up."""
+    connection.settimeout(_HANDSHAKE_SECONDS)
+    try:
+        return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
 
 
 def to_kafka(settings: Settings) -> Tls | None:
