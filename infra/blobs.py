@@ -120,6 +120,11 @@ class ObjectBlobStore:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
+    @classmethod
+    def at(cls, url: str) -> "ObjectBlobStore":
+        """The store in a local folder, ``file:///``, which is made."""
+        return cls(LocalStore.from_url(url, mkdir=True))
+
     def put(self, content: bytes) -> Blob:
         blob = Blob(hashlib.sha256(content).hexdigest())
         self._write(blob, content)
@@ -200,7 +205,7 @@ def open_blob_store(settings: Settings) -> BlobStore:
     client: ClientConfig = {"root_certificate": authorities} if authorities else {}
     try:
         if url.startswith("file://"):
-            return ObjectBlobStore(LocalStore.from_url(url, mkdir=True))
+            return ObjectBlobStore.at(url)
         return ObjectBlobStore(
             from_url(url, config=config, client_options=client, retry_config=_RETRIES)
         )

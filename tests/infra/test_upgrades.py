@@ -26,8 +26,8 @@ def test_what_an_earlier_version_wrote_is_there_after_the_upgrade(
     assert read_rows(empty, written) == written
     with empty.reading() as session:
         for mapper in Base.registry.mappers:
-            known = mapper.local_table.description in written
-            assert len(session.scalars(select(mapper.class_)).all()) == known, mapper.class_
+            read = session.scalars(select(mapper.class_)).all()
+            assert read or mapper.local_table.description not in written
         assert session.scalars(select(Image.state)).one() is ImageState.DONE
         # Behind the picture that was done, retention deleted one where gaps were known already.
         end = 2 if "gaps" in written else 1

@@ -12,9 +12,13 @@ from infra.settings import Settings
 from infra.tls import to_model_server
 from serving import contract
 from serving.client import GrpcModelServer
+from serving.embedded.config import ConfigError
+from serving.embedded.flags import Flags
+from serving.embedded.ports import take
 from serving.errors import ModelServerUnavailable
 from tests.fixtures.certificates import Authority
 from tests.fixtures.model_servers import RunningModelServer, running_model_server
+from tests.fixtures.ports import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +132,7 @@ def test_a_server_with_an_unusable_file_does_not_start(
 ) -> None:
     file = tmp_path / "ssl.conf"
     file.write_text(content)
-    with running_model_server(
-        tmp_path, "--model_base_path=/m", f"--ssl_config_file={file}"
-    ) as running:
-        assert running.process.wait(120) == 1
-    log = running.log.read_text()
-    assert said in log
-    assert "SECRET" not in log
+    [port] = free_ports(1)
+    with pytest.raises(ConfigError, match=said) as refused:
+        take(Flags(model_base_path="/m", port=port, ssl_config_file=str(file)))
+    assert "SECRET" not in str(refused.value)
