@@ -89,7 +89,7 @@ def _first_without_end(session: Session, at: PartitionOffsets) -> int:
     gaps = session.execute(
         select(Gap.first, Gap.last).where(Gap.topic == at.topic, Gap.partition == at.partition)
     )
-    passed_over = dict(tuple(gap) for gap in gaps)
+    passed_over = {first: last for first, last in gaps}
     ended = session.scalars(
         select(Delivery.offset)
         .where(
