@@ -201,8 +201,10 @@ def open_blob_store(settings: Settings) -> BlobStore:
     authorities = to_blob_store(settings).contents()[0]
     # What is not set here, AWS's own variables, files and roles say.
     key, secret = settings.aws_access_key_id, settings.aws_secret_access_key.get_secret_value()
-    config: S3Config = {"access_key_id": key, "secret_access_key": secret} if key else {}
-    client: ClientConfig = {"root_certificate": authorities} if authorities else {}
+    named = key and secret
+    config: S3Config = {"access_key_id": key, "secret_access_key": secret} if named else {}
+    # Given any, the library does not look at AWS_ALLOW_HTTP and the like.
+    client: ClientConfig | None = {"root_certificate": authorities} if authorities else None
     try:
         if url.startswith("file://"):
             return ObjectBlobStore.at(url)

@@ -33,12 +33,10 @@ class Tls:
         Raises:
             BadSetting: with the setting's name.
         """
-        context = ssl.create_default_context()
-        if self.ca_file:
-            try:
-                context = ssl.create_default_context(cafile=self.ca_file)
-            except OSError as error:
-                raise self._unusable("CA_FILE", self.ca_file, error) from error
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file or None)
+        except OSError as error:
+            raise self._unusable("CA_FILE", self.ca_file, error) from error
         if bool(self.certificate_file) != bool(self.key_file):
             raise BadSetting(
                 f"{self.setting}_CERTIFICATE_FILE and {self.setting}_KEY_FILE go together: "

@@ -42,6 +42,7 @@ def test_the_arrows_between_the_rooms(room: str) -> None:
     [
         ("consumers.__main__", {"tensorflow", "keras", "streamlit"}),
         ("producers.__main__", {"tensorflow", "keras", "streamlit"}),
+        ("dashboard.server", {"tensorflow", "keras"}),
         ("infra.stack.up", {"tensorflow", "keras", "streamlit"}),
         ("doublet", {"tensorflow", "keras", "streamlit", "kafka", "sqlalchemy"}),
     ],

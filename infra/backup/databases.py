@@ -83,10 +83,12 @@ def _postgres(tool: str, url: URL, *options: str) -> None:
     path = shutil.which(tool)
     if path is None:
         raise CannotBackUp(f"{tool} is not installed (Debian: apt install postgresql-client)")
-    open_url = url.set(drivername="postgresql", password=None).render_as_string()
+    place = URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, url.query
+    )
     password = {"PGPASSWORD": str(url.password)} if url.password else {}
     done = subprocess.run(
-        [path, f"--dbname={open_url}", *options],
+        [path, f"--dbname={place.render_as_string()}", *options],
         env=os.environ | password,
         capture_output=True,
         text=True,

@@ -57,6 +57,22 @@ def test_postgres_without_its_tools_is_one_line(
         snapshot(postgres_database, tmp_path)
 
 
+def test_postgres_tools_get_the_password_where_no_list_of_processes_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what they complain of is one line."""
+    tool = tmp_path / "pg_dump"
+    tool.write_text(f'#!/bin/sh\necho "$@" "$PGPASSWORD" > {tmp_path}/said\necho no >&2\nexit 3\n')
+    tool.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(CannotBackUp, match="pg_dump failed: no"):
+        snapshot("postgresql+psycopg://doublet:5ecret@127.0.0.1/doublet", tmp_path)
+    arguments, _, password = (tmp_path / "said").read_text().strip().rpartition(" ")
+    assert password == "5ecret"
+    assert "--dbname=postgresql://doublet@127.0.0.1/doublet" in arguments
+    assert "5ecret" not in arguments
+
+
 def settings_in(home: Path) -> Settings:
     return Settings(_env_file=None, doublet_home=home)
 

@@ -7,6 +7,7 @@ libpq's breaks beside it. No part of Doublet that uses the database imports Tens
 import os
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -18,8 +19,12 @@ pytestmark = pytest.mark.postgres
 
 
 def upgraded(url: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "doublet", "db", "upgrade"]
-    environment = os.environ | {"DATABASE_URL": url}
+    return doublet(url, "db", "upgrade")
+
+
+def doublet(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "doublet", *arguments]
+    environment = os.environ | {"DATABASE_URL": url} | settings
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
@@ -30,9 +35,15 @@ def refusal(url: str) -> str:
     return line
 
 
-def test_the_tables_are_made_by_tls(secure_postgres: SecurePostgres, authority: Authority) -> None:
-    done = upgraded(secure_postgres.url(authority.file))
+def test_the_tables_are_made_and_backed_up_by_tls(
+    secure_postgres: SecurePostgres, authority: Authority, tmp_path: Path
+) -> None:
+    url = secure_postgres.url(authority.file)
+    done = upgraded(url)
     assert done.stdout.startswith("the database is at schema"), done.stderr
+    copied = doublet(url, "backup", str(tmp_path / "copy"), DOUBLET_HOME=str(tmp_path))
+    assert copied.returncode == 0, copied.stderr
+    assert (tmp_path / "copy" / "database.dump").stat().st_size > 0
 
 
 def test_a_certificate_of_ours_stands_for_the_password(
