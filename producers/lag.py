@@ -11,6 +11,7 @@ from infra.database.models import LagSample
 from infra.eventlog.clients import open_reader, translated
 from infra.eventlog.offsets import PartitionOffsets, intake_offsets, seconds_behind
 from infra.settings import Settings
+from infra.tally import carry_forward
 
 SAMPLE_SECONDS = 10
 """Often enough to see a queue build up, seldom enough that nobody notices the asking."""
@@ -27,7 +28,7 @@ class LagSampler:
         self._clock = clock
 
     def sample(self) -> None:
-        """Write one row a partition, and drop what is older than a day.
+        """Write one row a partition, drop what is older than a day, carry the books forward.
 
         Raises:
             EventLogUnavailable, DatabaseUnavailable: there is no sample of this moment.
@@ -49,6 +50,8 @@ class LagSampler:
         with self._database.transaction() as session:
             session.add_all(rows)
             session.execute(delete(LagSample).where(LagSample.taken_at < now - _KEPT))
+        with self._database.transaction() as session:
+            carry_forward(session, offsets)
 
     def _seconds_behind(self, offsets: list[PartitionOffsets]) -> list[float]:
         if not any(at.lag for at in offsets):

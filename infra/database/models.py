@@ -138,6 +138,8 @@ class Image(Base):
         UniqueConstraint("source", "event_id"),
         Index("ix_images_state_received", "state", "received_at"),
         Index("ix_images_received", "received_at"),
+        Index("ix_images_lane_received", "lane", "received_at"),
+        Index("ix_images_lane_state_received", "lane", "state", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -217,7 +219,7 @@ class Delivery(Base):
     """One per consumed Kafka record: what the books are kept in."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_outcome", "topic", "partition", "outcome"),)
+    __table_args__ = (Index("ix_deliveries_outcome", "topic", "partition", "outcome", "offset"),)
 
     topic: Mapped[str] = mapped_column(String(249), primary_key=True)
     partition: Mapped[int] = mapped_column(primary_key=True)
@@ -231,6 +233,24 @@ class Delivery(Base):
     """Kafka's timestamp of the record: another one at this place is another Kafka's."""
     received_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+
+
+class CarriedForward(Base):
+    """How the deliveries of one partition ended below an offset: they are not counted again.
+
+    There is one of every partition that ever delivered a record.
+    """
+
+    __tablename__ = "carried_forward"
+
+    topic: Mapped[str] = mapped_column(String(249), primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    upto: Mapped[int] = mapped_column(default=0)
+    """The first offset that is not in the counts."""
+    done: Mapped[int] = mapped_column(default=0)
+    duplicate: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[int] = mapped_column(default=0)
+    dead: Mapped[int] = mapped_column(default=0)
 
 
 class Gap(Base):
@@ -252,7 +272,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letters"
     __table_args__ = (
         UniqueConstraint("topic", "partition", "offset"),
-        Index("ix_dead_letters_state", "state"),
+        Index("ix_dead_letters_state_reason", "state", "reason"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

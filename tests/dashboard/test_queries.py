@@ -12,6 +12,7 @@ from dashboard.queries.pictures import PictureFilter, count_pictures, original_f
 from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.models import Image, ImageState, LagSample, Lane, Outcome
+from infra.tally import settled_by_the_database
 from tests.dashboard.seeding import Seed, seed
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -30,7 +31,7 @@ def test_parts_and_outcomes(database: Database, filled: Seed) -> None:
             "dashboard",
             "scheduler",
         ]
-        assert running.outcomes(session) == {
+        assert settled_by_the_database(session) == {
             Outcome.DONE: 4,
             Outcome.DUPLICATE: 1,
             Outcome.SKIPPED: 1,
