@@ -189,7 +189,7 @@ def test_all_is_well_only_with_the_model_server(
     says = " ".join(page.table[-1].value["Says"])
     assert f"answers at {embedded_model_server.address}, doublet version 1 (stable)" in says
     about = " ".join(page.table[-1].value["Is"])
-    assert re.search(r"(CPU|GPU)[^,]*\\\(asked for\\: auto\\\)", about)
+    assert re.search(r"(CPU|GPU).*\\\(asked for\\: auto\\\)", about)
 
 
 def _markdown(page: AppTest) -> str:
