@@ -12,7 +12,11 @@ AT_ONCE ?= 4
 SOAK ?= 30
 READY := $(VENV)/ready
 
-.PHONY: up test gameday fast check format docs clean
+# pip-audit and CycloneDX's generator, apart from what Doublet itself is made of.
+TOOLS := $(VENV)/tools
+WITH_TOOLS := PYTHONPATH=$(TOOLS) $(BIN)/python
+
+.PHONY: up test gameday fast check format docs audit sbom clean
 
 up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
 	@exec $(BIN)/doublet up
@@ -34,8 +38,19 @@ check: $(READY)  ## Style, types and whether the generated pages are up to date
 docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python scripts/docs.py
 
+audit: $(TOOLS)  ## Ask PyPI's advisories about every locked package
+	@$(WITH_TOOLS) scripts/audit.py
+
+sbom: $(TOOLS)  ## Write build/sbom.json (CycloneDX): every locked package with its hashes
+	@$(WITH_TOOLS) scripts/sbom.py
+
 clean:  ## Remove the environment; what Doublet stored in var/ stays
 	rm -rf $(VENV) build *.egg-info
+
+$(TOOLS): scripts/tools.lock $(READY)
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-compile --require-hashes \
+		--upgrade --target $(TOOLS) --requirement scripts/tools.lock
+	@touch $@
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' || { echo "Doublet needs Python 3.11, 3.12 or 3.13 \

@@ -30,6 +30,7 @@ from infra.eventlog.topics import INTAKE
 from infra.model_choice import chosen_version
 from infra.parts import Heartbeat
 from infra.settings import Settings, settings
+from infra.tls import to_model_server
 from serving.client import GrpcModelServer
 from serving.contract import MODELS
 
@@ -55,7 +56,7 @@ def _consume(
     settings: Settings, database: Database, halt: Halt, breaker: Breaker, status: Status
 ) -> None:
     def reach() -> tuple[BlobStore, KafkaEventLog]:
-        return open_blob_store(settings.blobs), KafkaEventLog(settings)
+        return open_blob_store(settings), KafkaEventLog(settings)
 
     blobs, events = breaker.insist(reach)
     breaker.answered()
@@ -65,6 +66,7 @@ def _consume(
             name,
             chosen=partial(chosen_version, database, name),
             deadline_s=settings.model_deadline_seconds,
+            tls=to_model_server(settings),
         )
         for name in (settings.model_name, *MODELS)
     }

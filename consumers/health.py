@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from consumers.status import Status
 from infra.database.models import PartState
-from infra.settings import BadSetting
+from infra.errors import BadSetting
 
 
 @contextmanager

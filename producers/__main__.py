@@ -20,8 +20,6 @@ _RETRY_SECONDS = 2.0
 
 def main() -> int:
     """Run until told to stop; 0 after that, 1 where a setting makes running impossible."""
-    current = settings()
-    logs.configure(current.log_level)
     # Kafka's and APScheduler's lines repeat every few seconds what ours say once; of the latter,
     # errors are our own bugs.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -29,6 +27,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
+        current = settings()
+        logs.configure(current.log_level)
         scheduler = Scheduler(current)
         try:
             _start(scheduler)

@@ -159,7 +159,7 @@ def open_publisher(
     Raises:
         BlobStoreUnavailable: there is no store to put a picture into.
     """
-    blobs = open_blob_store(settings.blobs)
+    blobs = open_blob_store(settings)
     web = Web(WebPolicy.of(settings), open_budget(settings, database, clock))
     with closing(web), closing(KafkaOutbox(settings)) as outbox:
         yield Publisher(

@@ -81,7 +81,7 @@ def open_submitter(settings: Settings) -> Iterator[Submitter]:
     Raises:
         BlobStoreUnavailable, EventLogUnavailable: one of the two cannot be reached.
     """
-    blobs = open_blob_store(settings.blobs)
+    blobs = open_blob_store(settings)
     events = KafkaEventLog(settings)
     try:
         yield Submitter(events, blobs, Limits.of(settings))

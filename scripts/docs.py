@@ -8,6 +8,7 @@ import typer.main
 from pydantic_core import PydanticUndefined
 
 import doublet
+from infra.secret_files import secret_names
 from infra.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -42,10 +43,14 @@ PAGES = {"settings.md": settings_page, "commands.md": commands_page}
 
 
 def _setting_rows() -> Iterator[str]:
+    secrets = secret_names(Settings)
     for name, field in Settings.model_fields.items():
         default = "" if field.default is PydanticUndefined else str(field.default)
         shown = f"`{default}`" if default else "(empty)"
-        yield f"| `{name.upper()}` | {shown} | {field.description} |"
+        meaning = field.description or ""
+        if name in secrets:
+            meaning += f" Secret; `{name.upper()}_FILE` may name a file that holds it."
+        yield f"| `{name.upper()}` | {shown} | {meaning} |"
 
 
 def _command_sections(command: Any, path: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
+from infra.tls import Tls
 from serving import contract
 from serving.errors import (
     ModelMisbehaved,
@@ -84,6 +85,7 @@ class GrpcModelServer:
         label: str | None = None,
         chosen: Callable[[], int | None] = lambda: None,
         deadline_s: float = DEFAULT_DEADLINE_S,
+        tls: Tls | None = None,
     ) -> None:
         """Open one channel for all calls; the server need not be there yet.
 
@@ -93,13 +95,18 @@ class GrpcModelServer:
             label: describe the version with this label instead of the newest one.
             chosen: names the version to describe instead, each time; None: none is chosen.
             deadline_s: seconds that one call may take.
+            tls: whom we trust, and as whom we come; None: the way is open.
+
+        Raises:
+            BadSetting: the files of ``tls`` are not usable.
         """
         self._address = address
         self._model = model
         self._label = label
         self._chosen = chosen
         self._deadline_s = deadline_s
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._tls = tls
+        self._channel = _channel(address, tls)
         prediction = "/tensorflow.serving.PredictionService"
         self._predict = self._method(f"{prediction}/Predict", pb.PredictResponse)
         self._metadata = self._method(f"{prediction}/GetModelMetadata", pb.GetModelMetadataResponse)
@@ -257,6 +264,8 @@ class GrpcModelServer:
         # Only the first line: below it, TensorFlow lists its graph's nodes.
         detail = (error.details() or "").partition("\n")[0] or code.name
         where = f"the model server at {self._address}"
+        if code is grpc.StatusCode.UNAVAILABLE and self._tls:
+            detail = self._tls.objection(self._address) or detail
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return ModelServerSlow(f"{where} did not answer within {self._deadline_s:g} s")
         if code is grpc.StatusCode.NOT_FOUND and pinned:
@@ -266,6 +275,14 @@ class GrpcModelServer:
         if code in REFUSALS:
             return ModelRefused(f"{self._model} refused the request: {detail}")
         return ModelMisbehaved(f"{self._model} failed with {code.name}: {detail}")
+
+
+def _channel(address: str, tls: Tls | None) -> grpc.Channel:
+    if tls is None:
+        return grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    authorities, certificate, key = tls.contents()
+    credentials = grpc.ssl_channel_credentials(authorities, key, certificate)
+    return grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
 
 
 def _output(answer: pb.PredictResponse, name: str) -> pb.Tensor:

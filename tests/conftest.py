@@ -9,6 +9,7 @@ import pytest
 from infra.settings import Settings
 
 pytest_plugins = [
+    "tests.fixtures.certificates",
     "tests.fixtures.apod_servers",
     "tests.fixtures.blob_stores",
     "tests.fixtures.brokers",
@@ -17,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.model_servers",
     "tests.fixtures.openid",
     "tests.fixtures.proxies",
+    "tests.fixtures.secure_kafka",
     "tests.fixtures.stacks",
 ]
 

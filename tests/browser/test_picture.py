@@ -10,12 +10,13 @@ from PIL import Image as Pillow
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from infra.blobs import Blob, open_blob_store
+from infra.blobs import Blob
 from infra.database.engine import Database
 from infra.database.models import Image, ImageState, Result
 from tests.browser.accessibility import serious_faults
 from tests.browser.conftest import RunningDashboard
 from tests.browser.pages import Comparison, window
+from tests.fixtures.blob_stores import blobs_at
 
 pytestmark = pytest.mark.browser
 
@@ -273,7 +274,7 @@ def _pixels(
         result = session.scalars(select(Result).where(Result.image_id == NEWEST)).one()
         hashes = (result.image.sha256, result.sha256, result.spread_sha256)
     database.close()
-    blobs = open_blob_store((dashboard.home / "blobs").as_uri())
+    blobs = blobs_at((dashboard.home / "blobs").as_uri())
     original, doubled, spread = (
         np.asarray(Pillow.open(io.BytesIO(blobs.get(Blob(sha256 or ""))))) for sha256 in hashes
     )

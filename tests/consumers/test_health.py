@@ -9,7 +9,7 @@ from consumers.breaker import Breaker
 from consumers.halt import Halt, HandedBack
 from consumers.health import answering
 from consumers.status import Status
-from infra.settings import BadSetting
+from infra.errors import BadSetting
 from serving.errors import ModelServerUnavailable
 from tests.consumers.world import NOON
 from tests.fixtures.ports import free_ports

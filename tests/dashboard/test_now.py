@@ -138,7 +138,7 @@ def running(
 ) -> tuple[Settings, Seed]:
     """A seeded system whose Kafka is there and holds the same records."""
     current = configure(KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap)
-    filled = seed(sqlite, open_blob_store(current.blobs), datetime.now(UTC))
+    filled = seed(sqlite, open_blob_store(current), datetime.now(UTC))
     if not accepted:
         accept(current, filled)
         accepted["yes"] = True

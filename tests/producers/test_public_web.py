@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +14,7 @@ from infra.settings import Settings
 from producers.apod.source import ApodMissing, ApodUnavailable
 from producers.apod.web import AddressRefused, Web, WebPolicy
 from producers.public_web import PublicTransport, is_public, public_web
-from tests.fixtures.certificates import write_certificate
+from tests.fixtures.certificates import Authority
 
 HOST = "pictures.test"
 
@@ -38,16 +37,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    return write_certificate(HOST, tmp_path)
-
-
-@pytest.fixture
-def address(certificate: Path) -> Iterator[str]:
+def address(authority: Authority) -> Iterator[str]:
     """Of an https server that the name HOST leads to."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(authority.certify(HOST).both)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -58,7 +52,7 @@ def address(certificate: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def fetch(certificate: Path) -> Iterator[Fetch]:
+def fetch(authority: Authority) -> Iterator[Fetch]:
     """Fetches as the command does, in a world where only 127.0.0.1 is public."""
     hosts = {
         HOST: ["127.0.0.1"],
@@ -68,7 +62,7 @@ def fetch(certificate: Path) -> Iterator[Fetch]:
     transport = PublicTransport(
         resolve=lambda host: hosts.get(host, [host]),
         is_allowed=lambda address: address == "127.0.0.1",
-        verify=ssl.create_default_context(cafile=certificate),
+        verify=ssl.create_default_context(cafile=authority.file),
     )
     web = Web(WebPolicy(origins=None, download_bytes=1000), transport=transport)
 
