@@ -12,11 +12,8 @@ is interrupted by an outage is resumed where it stood, and consumes no attempt.
 
 import logging
 import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from consumers import crash_points
 from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
@@ -27,7 +24,9 @@ from consumers.doubling import Doubler, DoublingPolicy
 from consumers.halt import Halt, HandedBack
 from consumers.intake import fetch
 from consumers.memory import Memory
+from consumers.metrics import PICTURE_RETRIES, RECORDS_ENDED, count_doubling
 from consumers.picture import Picture
+from consumers.scratch import scratch_folder
 from consumers.sizing import size_of
 from consumers.timings import Timings
 from infra.admission import BadPicture, Limits
@@ -108,12 +107,6 @@ class ModelSick(Unavailable):
     """The model fails whatever it is given: it would burn the whole queue."""
 
     part = "a sound model"
-
-
-class NoScratchSpace(Unavailable):
-    """The disk for results in the making is full or away."""
-
-    part = "room on the disk"
 
 
 class TooLargeHere(Exception):
@@ -203,6 +196,7 @@ class Journey:
             served = self._describe()
             if self._books.has_result(image_id, served):
                 self._books.settle_duplicate(self._record)
+                RECORDS_ENDED.labels(Outcome.DUPLICATE, "").inc()
                 return
             self._books.note_work(self._record, image_id, blob, len(content))
             try:
@@ -227,7 +221,7 @@ class Journey:
         with timings.stage("decode"):
             picture = self._decode(content)
         self._books.note_picture(image_id, picture)
-        with _scratch_folder() as folder:
+        with scratch_folder() as folder:
             try:
                 doubler = Doubler(self._model, served, pipeline.policies.doubling)
                 doubled = doubler.double(picture, folder, timings, pipeline.halt)
@@ -238,6 +232,8 @@ class Journey:
                 stored = self._store(doubled)
             crash_points.reached("after-blob")
         outcome = self._books.settle_done(self._record, image_id, served, stored, timings)
+        pixels, seconds = doubled.width * doubled.height, timings.all_seconds
+        count_doubling(outcome, served.name, served.version, pixels, seconds)
         log.info(
             "%s %s: %s, %d x %d in %.2f s",
             self._record,
@@ -325,6 +321,7 @@ class Journey:
             self._require_sound_model(served)
             raise Dead(Failure(Reason.FAILED, "model", detail))
         self._books.note_retry(image_id, detail)
+        PICTURE_RETRIES.inc()
         self._attempt = None
         self._pipeline.halt.rest(retry.rest_s(attempt))
         self._begin_attempt()
@@ -347,6 +344,7 @@ class Journey:
         if self._burial is None:
             self._burial = self._bury(failure)
         self._books.settle_dead(self._record, failure, self._burial)
+        RECORDS_ENDED.labels(Outcome.DEAD, failure.reason).inc()
         log.warning("%s: dead, %s: %s", self._record, failure.reason, failure.detail)
 
     def _bury(self, failure: Failure) -> Burial:
@@ -368,17 +366,3 @@ class Journey:
         )
         pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
         return delivery.outcome
-
-
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """A folder for one result, gone afterwards.
-
-    Raises:
-        NoScratchSpace: it cannot be made, or its disk is full.
-    """
-    try:
-        with TemporaryDirectory(prefix="doublet-") as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise NoScratchSpace(f"no room for a result: {error}; TMPDIR names another disk") from error

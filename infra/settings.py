@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     consumer_health: str = Field(
         "",
-        description="`host:port` of the consumer's `/livez` and `/readyz`; empty: off.",
+        description="`host:port` of the consumer's `/livez`, `/readyz`, `/metrics`; empty: off.",
     )
     pictures_at_once: int = Field(
         2, ge=1, description="Pictures that one consumer doubles at once, beside one large one."
@@ -196,6 +196,30 @@ class Settings(BaseSettings):
         False,
         description="Tell on the results topic where the doubled picture of a day lies that "
         "somebody has the copyright of; by default it is kept private, and marked so.",
+    )
+
+    # Watching
+    scheduler_health: str = Field(
+        "",
+        description="`host:port` of the scheduler's `/livez`, `/readyz`, `/metrics`; empty: off.",
+    )
+    alert_lag_seconds: float = Field(
+        300,
+        gt=0,
+        description="Age of the oldest record that waits, above which is an alert; the backfill's "
+        "may wait.",
+    )
+    alert_waiting_seconds: float = Field(
+        120, gt=0, description="How long a consumer waits for a part before that is an alert."
+    )
+    alert_dead_letters_per_hour: int = Field(
+        10, ge=0, description="Dead letters within an hour, above which is an alert."
+    )
+    alert_apod_late_hours: float = Field(
+        12, gt=0, description="How late a day of APOD may be before that is an alert."
+    )
+    alert_disk_free_percent: float = Field(
+        5, ge=0, le=100, description="Room on a disk that is written to, below which is an alert."
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

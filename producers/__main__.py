@@ -9,7 +9,9 @@ from types import FrameType
 
 from infra import logs
 from infra.errors import DoubletError, Unavailable
+from infra.health import Health, answering
 from infra.settings import settings
+from producers.metrics import SCHEDULER
 from producers.scheduler import Scheduler
 
 log = logging.getLogger("producers")
@@ -30,12 +32,14 @@ def main() -> int:
         signal.signal(number, _stop)
     try:
         scheduler = Scheduler(current)
-        try:
-            _start(scheduler)
-            while True:
-                time.sleep(_RETRY_SECONDS)
-        finally:
-            scheduler.stop()
+        health = Health(scheduler.lives, scheduler.is_ready, SCHEDULER)
+        with answering("SCHEDULER_HEALTH", current.scheduler_health, health):
+            try:
+                _start(scheduler)
+                while True:
+                    time.sleep(_RETRY_SECONDS)
+            finally:
+                scheduler.stop()
     except DoubletError as error:
         sys.stderr.write(f"doublet: {error}\n")
         return 1
