@@ -82,8 +82,8 @@ MODEL_VERSION = CONSUMER.gauge(
 # What is counted from 0 on is seen to rise by Prometheus at its first time, too.
 for _topic in INTAKE:
     STALLS.labels(_topic)
-for _outcome in (Outcome.DONE, Outcome.DUPLICATE):
-    RECORDS_ENDED.labels(_outcome, "")
+for _end in (Outcome.DONE, Outcome.DUPLICATE):
+    RECORDS_ENDED.labels(_end, "")
 for _outcome in ("ok", "misbehaved", "slow", "refused", "gone", "away"):
     TILE_CALLS.labels(_outcome)
 

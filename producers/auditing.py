@@ -82,8 +82,8 @@ class Auditor:
         self._letters.tell(found)
 
     def _audit_books(self) -> None:
-        began = time.monotonic()
         offsets = intake_offsets(self._settings)
+        began = time.monotonic()
         with self._database.reading() as session:
             books = read_books(session, offsets)
         self._rests_until = time.monotonic() + _SHARE * (time.monotonic() - began)
@@ -115,7 +115,9 @@ def _show(session: Session) -> None:
     SCHEDULER.put(metrics.ALERTS_OPEN, none | _by_label(session.execute(standing)))
     budgets = list(session.scalars(select(RequestBudget)))
     SCHEDULER.put(metrics.APOD_REQUESTS, {(it.service,): it.used for it in budgets})
-    left = {(it.service,): it.remaining for it in budgets if it.remaining is not None}
+    left: dict[tuple[str, ...], float] = {
+        (it.service,): it.remaining for it in budgets if it.remaining is not None
+    }
     SCHEDULER.put(metrics.APOD_REQUESTS_LEFT, left)
 
 
