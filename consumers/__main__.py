@@ -22,7 +22,7 @@ from consumers.pipeline import Pipeline, Policies
 from consumers.stalls import Stalls
 from consumers.status import Status
 from consumers.worker import Worker
-from infra import logs
+from infra import logs, tracing
 from infra.alerts import Alerts
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
@@ -130,7 +130,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, stop)
     try:
         current = settings()
-        logs.configure(current.log_level)
+        logs.configure(current.log_level, current.log_format)
+        tracing.start(current, "consumer")
         log.info("starting on %s", socket.gethostname())
         run(current, halt)
     except HandedBack:

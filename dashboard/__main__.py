@@ -1,9 +1,11 @@
 """``python -m dashboard``: the dashboard as a part of the stack."""
 
 from dashboard.server import serve
-from infra.logs import configure
+from infra import logs, tracing
 from infra.settings import settings
 
 if __name__ == "__main__":
-    configure(settings().log_level)
+    current = settings()
+    logs.configure(current.log_level, current.log_format)
+    tracing.start(current, "dashboard")
     serve()

@@ -222,6 +222,12 @@ class Settings(BaseSettings):
         5, ge=0, le=100, description="Room on a disk that is written to, below which is an alert."
     )
 
+    otel_exporter_otlp_endpoint: str = Field(
+        "", description="OpenTelemetry collector, `http://host:4318`; empty: no traces."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log's lines: `text`, or `json`, one object a line."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe line that the parts log."
     )

@@ -7,7 +7,7 @@ import sys
 import time
 from types import FrameType
 
-from infra import logs
+from infra import logs, tracing
 from infra.errors import DoubletError, Unavailable
 from infra.health import Health, answering
 from infra.settings import settings
@@ -23,7 +23,8 @@ _RETRY_SECONDS = 2.0
 def main() -> int:
     """Run until told to stop; 0 after that, 1 where a setting makes running impossible."""
     current = settings()
-    logs.configure(current.log_level)
+    logs.configure(current.log_level, current.log_format)
+    tracing.start(current, "scheduler")
     # Kafka's and APScheduler's lines repeat every few seconds what ours say once; of the latter,
     # errors are our own bugs.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -71,6 +72,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     code = main()
+    tracing.stop()
     logging.shutdown()
     # A download or a send under way may hold its thread for a minute. It is safe to cut off: the
     # day's claim runs out, and the day is asked for again.

@@ -21,11 +21,13 @@ from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
+from infra import logs
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.migrate import revision
 from infra.database.models import PartState
 from infra.errors import Unavailable
+from infra.events.pictures import apod_id
 from infra.health import Answer
 from infra.parts import BEAT_SECONDS, Heartbeat
 from infra.settings import Settings, settings
@@ -104,9 +106,9 @@ def ask_due_days(settings: Settings, database: Database, clock: Clock = utc_now)
             known = ledger.read(day)
             verdict = publisher.publish(claim)
             if verdict.reason is None or verdict.reason != known.reason:
-                log.info(
-                    "APOD of %s: %s", day, ": ".join(filter(None, (verdict.state, verdict.reason)))
-                )
+                said = ": ".join(filter(None, (verdict.state, verdict.reason)))
+                with logs.about(event_id=apod_id(day)):
+                    log.info("APOD of %s: %s", day, said)
 
 
 def daily_run() -> None:

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.apod_servers",
     "tests.fixtures.blob_stores",
     "tests.fixtures.brokers",
+    "tests.fixtures.collectors",
     "tests.fixtures.databases",
     "tests.fixtures.gamedays",
     "tests.fixtures.model_servers",

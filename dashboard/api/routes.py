@@ -26,6 +26,7 @@ from dashboard.connections import database, submitter
 from dashboard.files import attached
 from dashboard.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from dashboard.queries.pictures import StoredFile
+from infra import tracing
 from infra.admission import Limits
 from infra.settings import settings
 from producers.api_keys import ApiKeys
@@ -41,6 +42,13 @@ _NOT_KEPT = {"cache-control": "no-store"}
 
 
 async def _hand_in(request: Request) -> Response:
+    facts = {"http.request.method": "POST", "http.route": "/v1/images"}
+    parent = request.headers.get(tracing.TRACEPARENT)
+    with tracing.span("POST /v1/images", tracing.Kind.SERVER, facts, parent):
+        return await _taken(request)
+
+
+async def _taken(request: Request) -> Response:
     name, again = _question(request)
     # No other type: a page of another site cannot make a browser send one of these unasked.
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
