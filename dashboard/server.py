@@ -7,11 +7,16 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from dashboard import access
 from dashboard.api.progress import streams_ending_with_the_server
 from dashboard.api.routes import HttpDoor
 from dashboard.files import ROUTES
+from dashboard.metrics import DASHBOARD
+from infra import metrics
 from infra.database.engine import Database
 from infra.database.models import PartState
 from infra.parts import Condition, Heartbeat
@@ -25,7 +30,7 @@ def serve() -> None:
     current = settings()
     app = st.App(
         _ROOM / "app.py",
-        routes=ROUTES,
+        routes=[*ROUTES, Route(metrics.PATH, _metrics)],
         middleware=[Middleware(HttpDoor)],
         lifespan=_beating,
         secrets=access.secrets(current),
@@ -47,6 +52,11 @@ def _config(current: Settings) -> dict[str, Any]:
         "runner.magicEnabled": False,
         "theme.base": str(_ROOM / "theme.toml"),
     }
+
+
+def _metrics(_: Request) -> Response:
+    """For everybody: there are numbers in it, and neither names nor pictures."""
+    return Response(DASHBOARD.page(), headers={"content-type": metrics.CONTENT_TYPE})
 
 
 @asynccontextmanager

@@ -75,6 +75,7 @@ def submit(
       curl -s https://example.org/galaxy.png | doublet submit -
       doublet submit --json moon.jpg | jq -r .doubled.sha256
     """
+    from infra import tracing
     from infra.settings import settings
     from producers.batches import submit_all
     from producers.inputs import find_inputs
@@ -83,6 +84,7 @@ def submit(
     if out and not wait:
         raise typer.BadParameter("--out waits for the results; --no-wait does not")
     current = settings()
+    tracing.start(current, "submit")
     report = (JsonLines if as_json else Lines)(f"http://127.0.0.1:{current.dashboard_port}")
     if not submit_all(
         find_inputs(named, current),
@@ -120,6 +122,7 @@ def watch(
     import signal
     from contextlib import closing
 
+    from infra import tracing
     from infra.database.engine import Database
     from infra.parts import FOLDER_WATCH, Heartbeat
     from infra.settings import settings
@@ -130,6 +133,7 @@ def watch(
     named = folder or current.watch_folder
     if not named:
         raise typer.BadParameter("name a folder, or set WATCH_FOLDER")
+    tracing.start(current, "folder-watch")
     with closing(Database(current.database)) as database:
         watch = Watch(Path(named), current, WatchedFiles(database), typer.echo)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.apod_servers",
     "tests.fixtures.blob_stores",
     "tests.fixtures.brokers",
+    "tests.fixtures.collectors",
     "tests.fixtures.databases",
     "tests.fixtures.gamedays",
     "tests.fixtures.model_servers",
@@ -28,7 +29,7 @@ for _name in Settings.model_fields:
 if Path(".env").exists():
     pytest.exit(".env would reach what is tested: move it away while the tests run", returncode=1)
 
-_PARTS = ("apache", "postgres", "browser", "kcat")
+_PARTS = ("apache", "postgres", "browser", "kcat", "prometheus")
 """Markers of the tests that need more than Python, and are skipped where it cannot be had."""
 
 

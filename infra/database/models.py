@@ -109,6 +109,18 @@ class AlertKind(StrEnum):
     """A partition did not move while there was something to take."""
     DELETED = "deleted"
     """Records were deleted before they were delivered."""
+    BOOKS = "books"
+    """They do not add up."""
+    LAG = "lag"
+    """A record waits for too long."""
+    WAITING = "waiting"
+    """A consumer has waited for a part for too long."""
+    DEAD_LETTERS = "dead letters"
+    """Many records died within an hour."""
+    APOD_LATE = "APOD late"
+    """A day's picture has not come."""
+    DISK = "disk"
+    """It is nearly full."""
 
 
 class Base(DeclarativeBase):
