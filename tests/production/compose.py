@@ -1,8 +1,10 @@
 """The compose file as Docker Compose itself understands it."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +14,12 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "infra" / "deploy"
+
+
+def program(name: str) -> str:
+    """Where a program of tools.lock is; skips where it is not installed."""
+    folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return shutil.which(name, path=folders) or pytest.skip(f"{name} is not installed: tools.lock")
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,13 @@ def read_compose(profile: str, **environment: str) -> Compose:
 
     Docker Compose is one program and needs no engine for this.
     """
-    program = shutil.which("docker-compose") or pytest.skip("docker-compose is not installed")
-    command = [program, "--file", str(DEPLOY / "compose.yaml"), "--profile", profile]
+    command = [
+        program("docker-compose"),
+        "--file",
+        str(DEPLOY / "compose.yaml"),
+        "--profile",
+        profile,
+    ]
     outcome = subprocess.run(
         [*command, "config", "--format", "json"],
         capture_output=True,

@@ -56,9 +56,12 @@ class Machine:
         return {
             "PATH": os.pathsep.join(str(folder) for folder in folders if folder),
             "PYTHONPATH": str(REPOSITORY),
+            "LANG": "C.UTF-8",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
             "DOUBLET_HOME": str(temporary / "doublet"),
+            # No address of NASA's is asked in a test: nothing listens here.
+            "APOD_V2_URL": "http://127.0.0.1:9/apod-basic",
             **_read_files(
                 {name: self.translate(service, text) for name, text in service.environment.items()}
             ),

@@ -1,23 +1,24 @@
 """The images: made by the book, and small because TensorFlow is in none of ours."""
 
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from scripts.image_requirements import LEFT_OUT, image_requirements
-from tests.production.compose import DEPLOY, REPOSITORY
+from tests.production.compose import DEPLOY, REPOSITORY, program
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 
 
 @pytest.mark.deploy
 def test_hadolint_finds_nothing() -> None:
-    program = shutil.which("hadolint") or pytest.skip("hadolint is not installed")
     outcome = subprocess.run(
-        [program, str(DEPLOY / "Dockerfile")], capture_output=True, text=True, check=False
+        [program("hadolint"), str(DEPLOY / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert outcome.returncode == 0, outcome.stdout
 
@@ -49,9 +50,8 @@ def test_the_image_has_what_its_parts_import_and_no_more() -> None:
     assert not packages & (LEFT_OUT | {"pytest", "mypy", "jax", "playwright", "scipy"})
     assert requirements.count("--hash=") >= len(packages)
     script = """
-import importlib, pkgutil, sys
+import importlib, sys
 from importlib.metadata import packages_distributions
-from importlib.util import find_spec
 kept = set(sys.argv[1].split(","))
 ours = {"consumers", "producers", "dashboard", "serving", "infra", "doublet"}
 class Refuse:
