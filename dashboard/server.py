@@ -26,7 +26,7 @@ _ROOM = Path(__file__).parent
 
 
 def serve() -> None:
-    """Serve on loopback until a signal ends it."""
+    """Serve until a signal ends it."""
     current = settings()
     app = st.App(
         _ROOM / "app.py",
@@ -40,7 +40,7 @@ def serve() -> None:
 
 def _config(current: Settings) -> dict[str, Any]:
     return {
-        "server.address": "127.0.0.1",
+        "server.address": current.dashboard_host,
         "server.port": current.dashboard_port,
         "server.headless": True,
         "server.maxUploadSize": max(1, current.max_picture_bytes // MEBIBYTE),

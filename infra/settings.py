@@ -100,9 +100,11 @@ class Settings(BaseSettings):
     model_server_rest_port: int = Field(
         8502, ge=1, le=65_535, description="REST port of the local model server."
     )
-    dashboard_port: int = Field(
-        8501, ge=1, le=65_535, description="Port of the dashboard, loopback only."
+    dashboard_host: str = Field(
+        "127.0.0.1",
+        description="Address that the dashboard listens on; `0.0.0.0`, for all, in a container.",
     )
+    dashboard_port: int = Field(8501, ge=1, le=65_535, description="Port of the dashboard.")
 
     # Who may do what on the dashboard
     visitors: Literal["operate", "submit", "look", "none"] = Field(

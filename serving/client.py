@@ -36,6 +36,8 @@ CHANNEL_OPTIONS = (
     # gRPC's own back-off grows to 2 minutes; a restarted server should be seen at once.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # A name may stand for many servers: each gets its share of the calls.
+    ("grpc.lb_policy_name", "round_robin"),
     # The model server is a neighbour, never behind a web proxy.
     ("grpc.enable_http_proxy", 0),
 )
