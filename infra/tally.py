@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from infra.database.models import CarriedForward, Delivery, Gap, GapCause, Outcome
+from infra.database.carried import CarriedForward
+from infra.database.models import Delivery, Gap, GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
 
 WORTH_CARRYING = 1_000

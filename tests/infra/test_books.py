@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import delete
 
 from infra.books import Account, read_books
+from infra.database.carried import CarriedForward
 from infra.database.engine import Database
-from infra.database.models import CarriedForward, Delivery, Gap, GapCause, Outcome
+from infra.database.models import Delivery, Gap, GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
 from infra.eventlog.topics import APOD, UPLOADS
 from infra.tally import WORTH_CARRYING, carry_forward, open_partition, settled_by_the_database
