@@ -42,7 +42,7 @@ def back_up(settings: Settings, folder: Path) -> Copied:
         CannotBackUp: what there is cannot be copied.
         BlobStoreUnavailable: the blob store is away.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds everybody's pictures
     snapshot(settings.database, folder)
     blobs = _copy_blobs(open_blob_store(settings), _folder_store(folder))
     return Copied(blobs, _copy_broker(settings, folder))

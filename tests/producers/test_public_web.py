@@ -118,6 +118,8 @@ def test_what_is_not_there_is_said(fetch: Fetch, address: str) -> None:
         "https://2130706433/",
         "https://169.254.169.254/latest/meta-data",
         "https://[::ffff:10.0.0.1]/",
+        "https://93.184.215.14@127.0.0.1/",
+        "file:///etc/passwd",
         "http://93.184.215.14/",
         "ftp://93.184.215.14/",
         "https:///nowhere",
@@ -147,13 +149,40 @@ def test_the_command_goes_into_no_network(url: str) -> None:
         ("fd00::1", False),
         ("ff02::1", False),
         ("::ffff:127.0.0.1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("fec0::1", False),
         ("2002:7f00:1::", False),
         ("2001:0:53aa:64c::", False),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
     assert is_public(address) is public
+
+
+def test_a_name_that_changes_its_address_is_looked_up_once(
+    authority: Authority, address: str
+) -> None:
+    """Public at the first question, inside at the next: only the first answer is connected to."""
+    asked: list[str] = []
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+
+    transport = PublicTransport(
+        resolve,
+        is_allowed=lambda it: it == "127.0.0.1",
+        verify=ssl.create_default_context(cafile=authority.file),
+    )
+    with closing(Web(WebPolicy(origins=None), transport=transport)) as web:
+        file = io.BytesIO()
+        web.download(f"{address}/picture", file)
+        assert (len(file.getvalue()), asked) == (900, [HOST])
+        with pytest.raises(AddressRefused):
+            web.download(f"{address}/picture", io.BytesIO())
 
 
 def test_a_name_that_nobody_knows_is_a_host_that_is_away() -> None:
