@@ -25,11 +25,15 @@ def configure(level: str, form: Form = "text") -> None:
     for room in ("consumers", "dashboard", "infra", "producers", "serving"):
         logging.getLogger(room).setLevel(level)
     if form == "json":
-        # Libraries that brought a handler of their own would write other lines between ours.
-        for name in list(logging.root.manager.loggerDict):
-            library = logging.getLogger(name)
-            library.handlers, library.propagate = [], True
+        adopt_libraries()
         logging.captureWarnings(True)
+
+
+def adopt_libraries() -> None:
+    """Take their own handlers from libraries, which would write other lines between ours."""
+    for name in list(logging.root.manager.loggerDict):
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [], True
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The commands of this room: `submit` and `apod`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -119,10 +119,11 @@ def watch(
     Example:
       doublet watch ~/Pictures/telescope
     """
+    import logging
     import signal
     from contextlib import closing
 
-    from infra import tracing
+    from infra import logs, tracing
     from infra.database.engine import Database
     from infra.parts import FOLDER_WATCH, Heartbeat
     from infra.settings import settings
@@ -134,8 +135,12 @@ def watch(
     if not named:
         raise typer.BadParameter("name a folder, or set WATCH_FOLDER")
     tracing.start(current, "folder-watch")
+    tell: Callable[[str], None] = typer.echo
+    if current.log_format == "json":
+        logs.configure(current.log_level, current.log_format)
+        tell = logging.getLogger("producers.watching").info
     with closing(Database(current.database)) as database:
-        watch = Watch(Path(named), current, WatchedFiles(database), typer.echo)
+        watch = Watch(Path(named), current, WatchedFiles(database), tell)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watch.stop())
         heartbeat = Heartbeat(database, FOLDER_WATCH)
