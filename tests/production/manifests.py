@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from tests.production.compose import DEPLOY
@@ -78,14 +78,11 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _validator(api_version: str, kind: str) -> Draft202012Validator:
     group = api_version.replace("/", "-").replace(".k8s.io", "")
     schema = _kubernetes() / f"{kind.lower()}-{group}.json"
-    return Draft202012Validator(
-        json.loads(schema.read_text()), registry=Registry(retrieve=_definition)
+    definitions = json.loads((_kubernetes() / "_definitions.json").read_text())
+    known: Registry[Any] = Registry().with_contents(
+        [("/api/_definitions.json", definitions)], default_specification=DRAFT4
     )
-
-
-def _definition(uri: str) -> Resource[Any]:
-    contents = json.loads((_kubernetes() / Path(uri).name).read_text())
-    return Resource(contents=contents, specification=DRAFT4)
+    return Draft202012Validator(json.loads(schema.read_text()), registry=known)
 
 
 def _kubernetes() -> Path:
