@@ -6,6 +6,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(FITS)' 2>/dev/null && echo "$$name" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests at once: most of them wait more than they compute, so more than there are cores.
+AT_ONCE ?= 4
 # Minutes at rated load, at the end of a game day.
 SOAK ?= 30
 READY := $(VENV)/ready
@@ -20,7 +22,7 @@ up: $(READY)  ## Start everything, double a first picture, stop on Ctrl-C
 	@exec $(BIN)/doublet up
 
 test: $(READY)  ## Everything that this machine can test
-	$(BIN)/pytest -m "not gameday" --numprocesses auto --maxprocesses 4 --dist loadfile --durations 40
+	$(BIN)/pytest -m "not gameday" --numprocesses $(AT_ONCE) --dist loadfile --durations 40
 
 gameday: $(READY)  ## Every fault, at its full length, and a soak; adds to the day's report
 	$(BIN)/pytest tests/faults --gameday-report docs/gameday --soak-minutes $(SOAK)

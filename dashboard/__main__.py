@@ -3,13 +3,15 @@
 import sys
 
 from dashboard.server import serve
+from infra import logs, tracing
 from infra.errors import DoubletError
-from infra.logs import configure
 from infra.settings import settings
 
 if __name__ == "__main__":
     try:
-        configure(settings().log_level)
+        current = settings()
+        logs.configure(current.log_level, current.log_format)
+        tracing.start(current, "dashboard")
         serve()
     except DoubletError as error:
         sys.exit(f"doublet dashboard: {error}")

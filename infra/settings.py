@@ -100,9 +100,11 @@ class Settings(BaseSettings):
     model_server_rest_port: int = Field(
         8502, ge=1, le=65_535, description="REST port of the local model server."
     )
-    dashboard_port: int = Field(
-        8501, ge=1, le=65_535, description="Port of the dashboard, loopback only."
+    dashboard_host: str = Field(
+        "127.0.0.1",
+        description="Address that the dashboard listens on; `0.0.0.0`, for all, in a container.",
     )
+    dashboard_port: int = Field(8501, ge=1, le=65_535, description="Port of the dashboard.")
 
     # Who may do what on the dashboard
     visitors: Literal["operate", "submit", "look", "none"] = Field(
@@ -146,7 +148,7 @@ class Settings(BaseSettings):
     )
     consumer_health: str = Field(
         "",
-        description="`host:port` of the consumer's `/livez` and `/readyz`; empty: off.",
+        description="`host:port` of the consumer's `/livez`, `/readyz`, `/metrics`; empty: off.",
     )
     pictures_at_once: int = Field(
         2, ge=1, description="Pictures that one consumer doubles at once, beside one large one."
@@ -248,6 +250,36 @@ class Settings(BaseSettings):
         "somebody has the copyright of; by default it is kept private, and marked so.",
     )
 
+    # Watching
+    scheduler_health: str = Field(
+        "",
+        description="`host:port` of the scheduler's `/livez`, `/readyz`, `/metrics`; empty: off.",
+    )
+    alert_lag_seconds: float = Field(
+        300,
+        gt=0,
+        description="Age of the oldest record that waits, above which is an alert; the backfill's "
+        "may wait.",
+    )
+    alert_waiting_seconds: float = Field(
+        120, gt=0, description="How long a consumer waits for a part before that is an alert."
+    )
+    alert_dead_letters_per_hour: int = Field(
+        10, ge=0, description="Dead letters within an hour, above which is an alert."
+    )
+    alert_apod_late_hours: float = Field(
+        12, gt=0, description="How late a day of APOD may be before that is an alert."
+    )
+    alert_disk_free_percent: float = Field(
+        5, ge=0, le=100, description="Room on a disk that is written to, below which is an alert."
+    )
+
+    otel_exporter_otlp_endpoint: str = Field(
+        "", description="OpenTelemetry collector, `http://host:4318`; empty: no traces."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log's lines: `text`, or `json`, one object a line."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe line that the parts log."
     )

@@ -7,9 +7,11 @@ import sys
 import time
 from types import FrameType
 
-from infra import logs
+from infra import logs, tracing
 from infra.errors import DoubletError, Unavailable
+from infra.health import Health, answering
 from infra.settings import settings
+from producers.metrics import SCHEDULER
 from producers.scheduler import Scheduler
 
 log = logging.getLogger("producers")
@@ -28,14 +30,17 @@ def main() -> int:
         signal.signal(number, _stop)
     try:
         current = settings()
-        logs.configure(current.log_level)
+        logs.configure(current.log_level, current.log_format)
+        tracing.start(current, "scheduler")
         scheduler = Scheduler(current)
-        try:
-            _start(scheduler)
-            while True:
-                time.sleep(_RETRY_SECONDS)
-        finally:
-            scheduler.stop()
+        health = Health(scheduler.lives, scheduler.is_ready, SCHEDULER)
+        with answering("SCHEDULER_HEALTH", current.scheduler_health, health):
+            try:
+                _start(scheduler)
+                while True:
+                    time.sleep(_RETRY_SECONDS)
+            finally:
+                scheduler.stop()
     except DoubletError as error:
         sys.stderr.write(f"doublet: {error}\n")
         return 1
@@ -67,6 +72,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     code = main()
+    tracing.stop()
     logging.shutdown()
     # A download or a send under way may hold its thread for a minute. It is safe to cut off: the
     # day's claim runs out, and the day is asked for again.

@@ -9,6 +9,7 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
+from infra import tracing
 from infra.tls import Tls
 from serving import contract
 from serving.errors import (
@@ -35,6 +36,8 @@ CHANNEL_OPTIONS = (
     # gRPC's own back-off grows to 2 minutes; a restarted server should be seen at once.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # A name may stand for many servers: each gets its share of the calls.
+    ("grpc.lb_policy_name", "round_robin"),
     # The model server is a neighbour, never behind a web proxy.
     ("grpc.enable_http_proxy", 0),
 )
@@ -69,6 +72,8 @@ REFUSALS = frozenset(
     }
 )
 
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+METADATA_METHOD = "/tensorflow.serving.PredictionService/GetModelMetadata"
 STATUS_METHOD = "/tensorflow.serving.ModelService/GetModelStatus"
 
 Response = TypeVar("Response", bound=Message)
@@ -107,9 +112,8 @@ class GrpcModelServer:
         self._deadline_s = deadline_s
         self._tls = tls
         self._channel = _channel(address, tls)
-        prediction = "/tensorflow.serving.PredictionService"
-        self._predict = self._method(f"{prediction}/Predict", pb.PredictResponse)
-        self._metadata = self._method(f"{prediction}/GetModelMetadata", pb.GetModelMetadataResponse)
+        self._predict = self._method(PREDICT, pb.PredictResponse)
+        self._metadata = self._method(METADATA_METHOD, pb.GetModelMetadataResponse)
         self._status = self._method(STATUS_METHOD, pb.GetModelStatusResponse)
 
     def describe(self) -> ServedModel:
@@ -140,11 +144,11 @@ class GrpcModelServer:
             version=pb.Int64(value=version),
             signature_name=contract.SERVING_DEFAULT,
         )
-        answer = self._predict(
-            pb.PredictRequest(
-                model_spec=spec, inputs={contract.TILES: from_uint8(tiles)}, output_filter=wanted
-            )
+        request = pb.PredictRequest(
+            model_spec=spec, inputs={contract.TILES: from_uint8(tiles)}, output_filter=wanted
         )
+        with tracing.span(PREDICT.lstrip("/"), tracing.Kind.CLIENT, self._facts(version, tiles)):
+            answer = self._predict(request)
         count, height, width, channels = tiles.shape
         size = (count, contract.SCALE * height, contract.SCALE * width)
         return Doubled(
@@ -244,7 +248,7 @@ class GrpcModelServer:
 
         def method(request: Any) -> Response:
             try:
-                answer: Response = call(request, timeout=self._deadline_s)
+                answer: Response = call(request, timeout=self._deadline_s, metadata=_trace())
             except grpc.RpcError as error:
                 pinned = request.model_spec.HasField("version")
                 raise self._in_our_words(error, pinned=pinned) from error
@@ -258,6 +262,17 @@ class GrpcModelServer:
             request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=response.FromString,
         )
+
+    def _facts(self, version: int, tiles: NDArray[np.uint8]) -> tracing.Facts:
+        return {
+            "rpc.system": "grpc",
+            "rpc.service": "tensorflow.serving.PredictionService",
+            "rpc.method": "Predict",
+            "server.address": self._address,
+            "doublet.model": self._model,
+            "doublet.version": version,
+            "doublet.tiles": len(tiles),
+        }
 
     def _in_our_words(self, error: grpc.RpcError, *, pinned: bool) -> ModelServerError:
         code = error.code()
@@ -283,6 +298,12 @@ def _channel(address: str, tls: Tls | None) -> grpc.Channel:
     authorities, certificate, key = tls.contents()
     credentials = grpc.ssl_channel_credentials(authorities, key, certificate)
     return grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+
+
+def _trace() -> tuple[tuple[str, str], ...] | None:
+    """The span at hand, as gRPC's metadata."""
+    traceparent = tracing.traceparent()
+    return ((tracing.TRACEPARENT, traceparent),) if traceparent else None
 
 
 def _output(answer: pb.PredictResponse, name: str) -> pb.Tensor:

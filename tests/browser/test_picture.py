@@ -73,6 +73,23 @@ def test_the_divider_moves_by_touch(browser: Browser, dashboard: RunningDashboar
         assert comparison.split == pytest.approx(75, abs=1)
 
 
+def test_two_fingers_zoom_and_leave_the_divider_alone(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 390, "light") as view:
+        comparison = view.open(PICTURE).comparison
+        comparison.ready()
+        fitted, split = comparison.zoom, comparison.split
+        comparison.pinch(apart=3)
+        comparison.ready()
+        assert comparison.zoom == pytest.approx(3 * fitted, rel=0.05)
+        comparison.pinch(apart=1 / 3)
+        comparison.ready()
+        assert comparison.zoom == pytest.approx(fitted, rel=0.05)
+        assert comparison.split == pytest.approx(split, abs=12)  # where the first finger was
+        view.require_sound()
+
+
 def test_zooming_shows_single_pixels_of_both_at_the_same_place(
     browser: Browser, dashboard: RunningDashboard
 ) -> None:

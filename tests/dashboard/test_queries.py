@@ -11,6 +11,7 @@ from dashboard.queries import running
 from dashboard.queries.pictures import PictureFilter, count_pictures, original_file, result_file
 from infra.database.engine import Database
 from infra.database.models import Image, ImageState, LagSample, Lane, Outcome
+from infra.tally import settled_by_the_database
 from tests.dashboard.seeding import Seed, seed
 from tests.fixtures.blob_stores import blobs_at
 
@@ -30,7 +31,7 @@ def test_parts_and_outcomes(database: Database, filled: Seed) -> None:
             "dashboard",
             "scheduler",
         ]
-        assert running.outcomes(session) == {
+        assert settled_by_the_database(session) == {
             Outcome.DONE: 4,
             Outcome.DUPLICATE: 1,
             Outcome.SKIPPED: 1,
