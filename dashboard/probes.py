@@ -73,12 +73,7 @@ def ask_model_server(settings: Settings) -> ModelServerAnswer:
     """Which versions it has, and in which state."""
     if not _listening(settings.model_server_address):
         return ModelServerAnswer((), f"nothing listens at {settings.model_server_address}")
-    server = GrpcModelServer(
-        settings.model_server_address,
-        settings.model_name,
-        deadline_s=MODEL_SERVER_SECONDS,
-        tls=to_model_server(settings),
-    )
+    server = _model_server(settings, settings.model_name)
     try:
         return ModelServerAnswer(server.status(), device=server.device())
     except (ModelServerError, Unavailable) as error:
@@ -94,9 +89,7 @@ def ask_models(settings: Settings) -> ModelsAnswer:
         return ModelsAnswer((), f"nothing listens at {address}")
     served = []
     for name in dict.fromkeys((settings.model_name, *MODELS)):
-        server = GrpcModelServer(
-            address, name, deadline_s=MODEL_SERVER_SECONDS, tls=to_model_server(settings)
-        )
+        server = _model_server(settings, name)
         try:
             available = [it.version for it in server.status() if it.state == AVAILABLE]
         except (ModelServerError, Unavailable):

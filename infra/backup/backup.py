@@ -9,6 +9,8 @@ them back, and what was settled in between is settled once more.
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +44,11 @@ def back_up(settings: Settings, folder: Path) -> Copied:
         CannotBackUp: what there is cannot be copied.
         BlobStoreUnavailable: the blob store is away.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds everybody's pictures
-    snapshot(settings.database, folder)
-    blobs = _copy_blobs(open_blob_store(settings), _folder_store(folder))
-    return Copied(blobs, _copy_broker(settings, folder))
+    with _translated():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds everybody's pictures
+        snapshot(settings.database, folder)
+        blobs = _copy_blobs(open_blob_store(settings), _folder_store(folder))
+        return Copied(blobs, _copy_broker(settings, folder))
 
 
 def restore(settings: Settings, folder: Path) -> Copied:
@@ -55,19 +58,31 @@ def restore(settings: Settings, folder: Path) -> Copied:
         CannotBackUp: a place is not empty, or the backup is not one.
         BlobStoreUnavailable: the blob store is away.
     """
-    broker = broker_folder(settings)
+    broker = _broker_folder(settings)
     source = folder / BROKER / settings.local_broker
-    if broker and broker.exists() and source.exists():
+    log = broker is not None and source.exists()
+    if broker and broker.exists() and log:
         raise CannotBackUp(f"{broker} exists: restore into an empty place")
-    bring_back(settings.database, folder)
-    blobs = _copy_blobs(_folder_store(folder), open_blob_store(settings))
-    if broker and source.exists():
-        shutil.copytree(source, broker)
-        return Copied(blobs, broker=True)
-    return Copied(blobs, broker=False)
+    with _translated():
+        bring_back(settings.database, folder)
+        blobs = _copy_blobs(_folder_store(folder), open_blob_store(settings))
+        if broker and log:
+            shutil.copytree(source, broker)
+    return Copied(blobs, broker=log)
 
 
-def broker_folder(settings: Settings) -> Path | None:
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A folder that cannot be written, or a file that went while it was copied."""
+    try:
+        yield
+    except shutil.Error as error:  # of several files, each with its reason
+        raise CannotBackUp(f"cannot copy {error.args[0][0][2]}: try again") from error
+    except OSError as error:
+        raise CannotBackUp(f"cannot copy: {error}") from error
+
+
+def _broker_folder(settings: Settings) -> Path | None:
     """Where the local broker keeps its log; None where Kafka is somebody else's."""
     if settings.kafka_bootstrap_servers:
         return None
@@ -99,7 +114,7 @@ def _copy_blob(stored: StoredBlob, source: BlobStore, target: BlobStore) -> bool
 
 
 def _copy_broker(settings: Settings, folder: Path) -> bool:
-    broker = broker_folder(settings)
+    broker = _broker_folder(settings)
     if broker is None or not broker.exists():
         return False
     if settings.local_broker == "apache" and _listening(settings.broker_port):
@@ -108,10 +123,13 @@ def _copy_broker(settings: Settings, folder: Path) -> bool:
             "blobs are copied)"
         )
     target = folder / BROKER / settings.local_broker
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(broker, target, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+    half = target.with_name(f"{target.name}.part")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(broker, half, ignore=shutil.ignore_patterns(*_NOT_COPIED))
     if (broker / _CATALOGUE).exists():
-        copy_sqlite(broker / _CATALOGUE, target / _CATALOGUE)
+        copy_sqlite(broker / _CATALOGUE, half / _CATALOGUE)
+    shutil.rmtree(target, ignore_errors=True)
+    half.rename(target)
     return True
 
 

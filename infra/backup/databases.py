@@ -15,6 +15,8 @@ from infra.errors import DoubletError
 
 SQLITE_FILE = "database.sqlite"
 POSTGRES_FILE = "database.dump"
+_HALF = ".part"
+"""Ends the name of what is not whole yet: an older copy stays until then."""
 
 
 class CannotBackUp(DoubletError):
@@ -31,8 +33,9 @@ def snapshot(url: str, folder: Path) -> Path:
     if parsed.get_backend_name() == "sqlite":
         return copy_sqlite(Path(parsed.database or ""), folder / SQLITE_FILE)
     file = folder / POSTGRES_FILE
-    _postgres("pg_dump", parsed, f"--file={file}", "--format=custom", "--no-owner")
-    return file
+    half = file.with_name(file.name + _HALF)
+    _postgres("pg_dump", parsed, f"--file={half}", "--format=custom", "--no-owner")
+    return half.replace(file)
 
 
 def bring_back(url: str, folder: Path) -> None:
@@ -68,7 +71,7 @@ def copy_sqlite(source: Path, target: Path) -> Path:
     if not source.exists():
         raise CannotBackUp(f"there is no database {source}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(target.name + ".part")
+    half = target.with_name(target.name + _HALF)
     half.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(half)) as copy:

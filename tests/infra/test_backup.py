@@ -106,6 +106,8 @@ def test_a_database_that_is_not_there_or_no_database_is_one_line(tmp_path: Path)
     home = settings_in(tmp_path / "home")
     with pytest.raises(CannotBackUp, match="there is no database"):
         back_up(home, tmp_path / "copy")
+    with pytest.raises(CannotBackUp, match=r"cannot copy: .*Not a directory"):
+        back_up(home, Path("/dev/null/copy"))
     file = Path(make_url(home.database).database or "")
     file.parent.mkdir()
     file.write_bytes(b"nonsense" * 1000)
