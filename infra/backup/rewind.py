@@ -87,7 +87,7 @@ def _refusals(answers: dict[TopicPartition, type[KafkaError]]) -> str:
 def _first_without_end(session: Session, at: PartitionOffsets) -> int:
     """Below the committed offset, or that offset itself."""
     here = (Gap.topic == at.topic) & (Gap.partition == at.partition)
-    passed_over = dict(session.execute(select(Gap.first, Gap.last).where(here)).tuples().all())
+    passed_over = dict(session.execute(select(Gap.first, Gap.last).where(here)).all())
     ended = session.scalars(
         select(Delivery.offset)
         .where(
