@@ -12,13 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from infra.database.models import Delivery, Image, Result
+from infra.eventlog.topics import UPLOADS
 from serving.model_server import Doubled
 from tests.consumers.consuming import Site, wait_until
 from tests.consumers.forks import fork_consumer
+from tests.consumers.world import png
 from tests.faults.drills import Drill
 from tests.fixtures.model_servers import FakeModelServer
 
 CONSUMERS = 2
+PAUSE_SECONDS = 0.3
+"""Less often than two of them can double one each, on a machine that does much else as well."""
 
 
 class UnhurriedModel(FakeModelServer):
@@ -64,20 +68,21 @@ class Fleet:
 
 
 @contextmanager
-def arriving(site: Site, pause_s: float) -> Iterator[list[int]]:
-    """Different pictures, one after each pause, until the work inside is done."""
-    sides: list[int] = []
+def arriving(site: Site) -> Iterator[list[bytes]]:
+    """Different small pictures, one after each pause, until the work inside is done."""
+    pictures: list[bytes] = []
     enough = threading.Event()
 
     def send() -> None:
-        while not enough.wait(pause_s):
-            sides.append(20 + len(sides))
-            site.send(site.picture(sides[-1]))
+        while not enough.wait(PAUSE_SECONDS):
+            row, column = divmod(len(pictures), 40)
+            pictures.append(png(20 + column, 20 + row))
+            site.events.send(UPLOADS, str(len(pictures)).encode(), pictures[-1], [])
 
     sender = threading.Thread(target=send, name="sender")
     sender.start()
     try:
-        yield sides
+        yield pictures
     finally:
         enough.set()
         sender.join()
@@ -92,7 +97,7 @@ def test_consumers_are_replaced_one_after_the_other_under_load(
     fleet = Fleet(site, tmp_path)
     roll = drill(site)
     try:
-        with arriving(site, pause_s=0.2) as sides:
+        with arriving(site) as pictures:
             wait_until(lambda: site.books().total.done >= CONSUMERS)
             with roll.broken(f"each of {CONSUMERS} consumers replaced, {rounds} times"):
                 for number in list(range(CONSUMERS)) * rounds:
@@ -100,7 +105,7 @@ def test_consumers_are_replaced_one_after_the_other_under_load(
         total = roll.require_recovery()
     finally:
         fleet.close()
-    assert (total.done, total.accepted) == (len(sides), len(sides))
-    assert len(site.world.all(Image)) == len(site.world.all(Result)) == len(sides)
+    assert (total.done, total.accepted) == (len(pictures), len(pictures))
+    assert len(site.world.all(Image)) == len(site.world.all(Result)) == len(pictures)
     # None was begun twice: what was at hand was ended, or handed back with its attempt.
     assert {it.attempts for it in site.world.all(Delivery)} == {1}
