@@ -67,7 +67,7 @@ def test_books_that_differ_twice_in_a_row_are_an_alert_until_they_balance(
     assert measured()("doublet_books_records", topic=UPLOADS, term="unknown_to_kafka") == 1
     auditor.audit()
     assert alerts(sqlite) == {
-        "books, books": "1 records differ: `doublet books --verify` says which"
+        "books, all partitions": "1 records differ: `doublet books --verify` says which"
     }
     with sqlite.transaction() as session:
         session.execute(delete(Delivery))
@@ -102,7 +102,7 @@ def test_many_dead_letters_within_an_hour_are_an_alert(
     assert alerts(sqlite) == {}
     die(999)
     auditor.audit()
-    assert alerts(sqlite) == {"dead letters, dead letters": "11 records died within an hour"}
+    assert alerts(sqlite) == {"dead letters, the last hour": "11 records died"}
     assert measured()("doublet_dead_letters_hour") == 11
     assert measured()("doublet_dead_letters", state="waiting", reason="failed") == 11
     assert measured()("doublet_alerts_open", kind="dead letters") == 1
@@ -134,9 +134,7 @@ def test_a_day_that_does_not_come_is_an_alert_until_it_does(
     assert alerts(sqlite) == {}, "nobody has asked yet"
     day(ApodState.WAITING, reason="no entry yet")
     auditor.audit()
-    assert alerts(sqlite) == {
-        "APOD late, APOD": "the picture of 2026-11-23 is due since 17 h: no entry yet"
-    }
+    assert alerts(sqlite) == {"APOD late, 2026-11-23": "has been due for 17 h: no entry yet"}
     assert measured()("doublet_apod_late_seconds") == (16 * 60 + 55) * 60
     assert measured()("doublet_apod_days", state="waiting") == 2
     day(ApodState.PUBLISHED)
