@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from sqlalchemy import delete
 
@@ -12,9 +13,11 @@ from infra.eventlog.clients import KafkaEventLog
 from infra.eventlog.offsets import intake_offsets
 from infra.eventlog.topics import BACKFILL, UPLOADS
 from infra.settings import Settings
+from producers.apod.web import Answer
 from producers.auditing import Auditor
 from producers.lag import LagSampler
 from producers.metrics import SCHEDULER
+from producers.publishing import open_budget
 from tests.fixtures.brokers import LocalBroker
 from tests.fixtures.scraping import Scrape
 from tests.producers.conftest import Configure, SettableClock
@@ -164,3 +167,17 @@ def test_a_record_that_waits_too_long_is_an_alert_but_for_the_backfill(
     clock.forward(days=-40)
     sampler.sample()
     assert alerts(sqlite) == {}
+
+
+def test_the_requests_of_the_apod_service_are_shown_with_what_is_left(
+    quiet: Settings, sqlite: Database, clock: SettableClock
+) -> None:
+    budget = open_budget(quiet, sqlite, clock)
+    budget.spend()
+    Auditor(quiet, sqlite, clock).audit()
+    assert measured()("doublet_apod_requests", service="science.nasa.gov") == 1
+    left = ("doublet_apod_requests_left", ("service", "science.nasa.gov"))
+    assert left not in measured().values
+    budget.heed(Answer(200, b"", httpx.Headers({"x-ratelimit-remaining": "38"})))
+    Auditor(quiet, sqlite, clock).audit()
+    assert measured().values[left] == 38
