@@ -13,8 +13,11 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
+
+disable_created_metrics()  # a second series for each of ours, which nobody asks for
 
 PATH = "/metrics"
 CONTENT_TYPE = CONTENT_TYPE_LATEST

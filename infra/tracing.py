@@ -5,6 +5,7 @@ span is no more than a function call. The SDK's own variables (OTEL_TRACES_SAMPL
 OTEL_EXPORTER_OTLP_HEADERS, OTEL_RESOURCE_ATTRIBUTES) say the rest.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ def start(settings: Settings, part: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    # One line for each batch that a collector which is away does not get is enough.
+    logging.getLogger(OTLPSpanExporter.__module__).setLevel(logging.ERROR)
     named = {"service.name": f"doublet-{part}", "service.version": version("doublet")}
     _provider = TracerProvider(resource=Resource.create(named))
     endpoint = f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"

@@ -67,7 +67,7 @@ class Auditor:
         found = {}
         if late and late.by > timedelta(hours=self._settings.alert_apod_late_hours):
             hours = late.by.total_seconds() / 3600
-            found["APOD"] = f"the picture of {late.day} is due since {hours:.0f} h: {late.reason}"
+            found[str(late.day)] = f"has been due for {hours:.0f} h: {late.reason}"
         self._days.tell(found)
 
     def _letters_of_an_hour(self, session: Session) -> int:
@@ -78,7 +78,7 @@ class Auditor:
     def _tell_of_letters(self, letters: int) -> None:
         found = {}
         if letters > self._settings.alert_dead_letters_per_hour:
-            found["dead letters"] = f"{letters} records died within an hour"
+            found["the last hour"] = f"{letters} records died"
         self._letters.tell(found)
 
     def _audit_books(self) -> None:
@@ -94,7 +94,9 @@ class Auditor:
         differs_still, self._differed = self._differed and difference != 0, difference != 0
         found = {}
         if differs_still:
-            found["books"] = f"{difference} records differ: `doublet books --verify` says which"
+            found["all partitions"] = (
+                f"{difference} records differ: `doublet books --verify` says which"
+            )
         if differs_still or not difference:
             self._books.tell(found)
 

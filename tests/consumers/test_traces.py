@@ -31,7 +31,7 @@ SOON = 120.0
 pytestmark = pytest.mark.timeout(400)
 
 
-class Tap(grpc.GenericRpcHandler):
+class Tap(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs alone
     """Stands before the model server, passes every call on, and keeps what came with it."""
 
     def __init__(self, server: str) -> None:
@@ -42,13 +42,14 @@ class Tap(grpc.GenericRpcHandler):
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 
-    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+    def service(self, call: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         metadata = dict(call.invocation_metadata)
         if call.method == PREDICT and "traceparent" in metadata:
-            self.traceparents.append(metadata["traceparent"])
+            self.traceparents.append(str(metadata["traceparent"]))
 
         def passed_on(request: bytes, context: grpc.ServicerContext) -> bytes:
-            answer: bytes = self._channel.unary_unary(call.method)(request, timeout=60)
+            ask = self._channel.unary_unary(call.method, bytes, bytes)
+            answer: bytes = ask(request, timeout=60)
             return answer
 
         return grpc.unary_unary_rpc_method_handler(passed_on)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from sqlalchemy import delete
 
@@ -12,9 +13,11 @@ from infra.eventlog.clients import KafkaEventLog
 from infra.eventlog.offsets import intake_offsets
 from infra.eventlog.topics import BACKFILL, UPLOADS
 from infra.settings import Settings
+from producers.apod.web import Answer
 from producers.auditing import Auditor
 from producers.lag import LagSampler
 from producers.metrics import SCHEDULER
+from producers.publishing import open_budget
 from tests.fixtures.brokers import LocalBroker
 from tests.fixtures.scraping import Scrape
 from tests.producers.conftest import Configure, SettableClock
@@ -67,7 +70,7 @@ def test_books_that_differ_twice_in_a_row_are_an_alert_until_they_balance(
     assert measured()("doublet_books_records", topic=UPLOADS, term="unknown_to_kafka") == 1
     auditor.audit()
     assert alerts(sqlite) == {
-        "books, books": "1 records differ: `doublet books --verify` says which"
+        "books, all partitions": "1 records differ: `doublet books --verify` says which"
     }
     with sqlite.transaction() as session:
         session.execute(delete(Delivery))
@@ -102,7 +105,7 @@ def test_many_dead_letters_within_an_hour_are_an_alert(
     assert alerts(sqlite) == {}
     die(999)
     auditor.audit()
-    assert alerts(sqlite) == {"dead letters, dead letters": "11 records died within an hour"}
+    assert alerts(sqlite) == {"dead letters, the last hour": "11 records died"}
     assert measured()("doublet_dead_letters_hour") == 11
     assert measured()("doublet_dead_letters", state="waiting", reason="failed") == 11
     assert measured()("doublet_alerts_open", kind="dead letters") == 1
@@ -134,9 +137,7 @@ def test_a_day_that_does_not_come_is_an_alert_until_it_does(
     assert alerts(sqlite) == {}, "nobody has asked yet"
     day(ApodState.WAITING, reason="no entry yet")
     auditor.audit()
-    assert alerts(sqlite) == {
-        "APOD late, APOD": "the picture of 2026-11-23 is due since 17 h: no entry yet"
-    }
+    assert alerts(sqlite) == {"APOD late, 2026-11-23": "has been due for 17 h: no entry yet"}
     assert measured()("doublet_apod_late_seconds") == (16 * 60 + 55) * 60
     assert measured()("doublet_apod_days", state="waiting") == 2
     day(ApodState.PUBLISHED)
@@ -166,3 +167,17 @@ def test_a_record_that_waits_too_long_is_an_alert_but_for_the_backfill(
     clock.forward(days=-40)
     sampler.sample()
     assert alerts(sqlite) == {}
+
+
+def test_the_requests_of_the_apod_service_are_shown_with_what_is_left(
+    quiet: Settings, sqlite: Database, clock: SettableClock
+) -> None:
+    budget = open_budget(quiet, sqlite, clock)
+    budget.spend()
+    Auditor(quiet, sqlite, clock).audit()
+    assert measured()("doublet_apod_requests", service="science.nasa.gov") == 1
+    left = ("doublet_apod_requests_left", ("service", "science.nasa.gov"))
+    assert left not in measured().values
+    budget.heed(Answer(200, b"", httpx.Headers({"x-ratelimit-remaining": "38"})))
+    Auditor(quiet, sqlite, clock).audit()
+    assert measured().values[left] == 38

@@ -24,6 +24,7 @@ from infra.database.models import ApodDay, ApodState, LagSample, Part, PartState
 from infra.eventlog.clients import EventLogUnavailable
 from infra.eventlog.offsets import intake_offsets
 from infra.eventlog.topics import APOD
+from infra.health import Answer
 from infra.settings import Settings
 from producers.backfiller import open_backfill
 from producers.lag import LagSampler
@@ -31,6 +32,7 @@ from producers.outages import Outages
 from producers.scheduler import JOBS_TABLE, Scheduler, ask_due_days, daily_run
 from tests.fixtures.apod_servers import ApodServer, Recorded, v2_entry
 from tests.fixtures.brokers import LocalBroker
+from tests.fixtures.ports import free_ports
 from tests.producers.conftest import Configure, SettableClock, picture
 
 TODAY = date(2026, 11, 23)
@@ -170,6 +172,23 @@ def scheduler(quiet: Settings, sqlite: Database) -> Iterator[Scheduler]:
     scheduler = Scheduler(quiet)
     yield scheduler
     scheduler.stop()
+
+
+def test_it_says_whether_it_lives_and_which_work_waits(
+    configure: Configure, sqlite: Database, apod_server: ApodServer
+) -> None:
+    [nobody] = free_ports(1)
+    away = f"127.0.0.1:{nobody}"
+    scheduler = Scheduler(configure(apod_v2_url=apod_server.v2_url, kafka_bootstrap_servers=away))
+    assert scheduler.lives() == Answer(True, "alive")
+    assert scheduler.is_ready() == Answer(False, "starting")
+    scheduler.start()
+    try:
+        _eventually(lambda: "waiting: " in scheduler.is_ready().says, seconds=90)
+        assert not scheduler.is_ready().well
+        assert scheduler.lives() == Answer(True, "alive")
+    finally:
+        scheduler.stop()
 
 
 def _stored_run(database: Database) -> datetime:
