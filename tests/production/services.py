@@ -62,6 +62,10 @@ class Services:
             return True  # it has no endpoint yet
         return self.run(service, *service.health_check).returncode == 0
 
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """Of a service that runs."""
+        return self._running[name]
+
     def stop(self) -> dict[str, int]:
         """SIGTERM to those of ours that run on, then to the others; their exit codes."""
         codes = {}
