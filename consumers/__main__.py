@@ -8,28 +8,33 @@ from functools import partial
 from types import FrameType
 
 from consumers import crash_points
+from consumers.alarms import AlarmPolicy, Alarms
 from consumers.bookkeeping import Bookkeeper
 from consumers.breaker import Breaker
 from consumers.crew import Crew
 from consumers.departures import Departures
+from consumers.gauges import Gauges
 from consumers.halt import Halt, HandedBack
-from consumers.health import answering
 from consumers.loop import BackPressure, Loop, Parts
 from consumers.memory import Memory
+from consumers.metrics import CONSUMER, MEMORY
 from consumers.pipeline import Pipeline, Policies
 from consumers.stalls import Stalls
 from consumers.status import Status
 from consumers.worker import Worker
-from infra import logs
+from infra import logs, tracing
 from infra.alerts import Alerts
 from infra.blobs import BlobStore, open_blob_store
 from infra.database.engine import Database
+from infra.disks import spaces
 from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog, open_consumer
 from infra.eventlog.topics import INTAKE
+from infra.health import Health, answering
 from infra.model_choice import chosen_version
 from infra.parts import Heartbeat
 from infra.settings import Settings, settings
+from infra.tls import to_model_server
 from serving.client import GrpcModelServer
 from serving.contract import MODELS
 
@@ -42,20 +47,35 @@ def run(settings: Settings, halt: Halt) -> None:
     breaker = Breaker(halt)
     status = Status(breaker)
     database = Database(settings.database)
-    heartbeat = Heartbeat(database, settings.consumer_name or "consumer")
+    name = settings.consumer_name or "consumer"
+    heartbeat = Heartbeat(database, name)
+    # A quarter of the memory is for records as they come: see BackPressure.
+    memory = Memory(settings.memory_limit_bytes * 3 // 4, halt)
+    MEMORY.labels("limit").set(settings.memory_limit_bytes)
+    disks = partial(spaces, settings)
+    gauges = Gauges(breaker, memory, disks)
+    alarms = Alarms(name, breaker, disks, AlarmPolicy.of(settings), Alerts(database))
+    health = Health(status.lives, status.is_ready, CONSUMER)
     with (
         heartbeat.beating(lambda: status.condition),
-        answering(settings.consumer_health, status),
+        alarms.looking(),
+        CONSUMER.refreshed_by(gauges.refresh),
+        answering("CONSUMER_HEALTH", settings.consumer_health, health),
     ):
-        _consume(settings, database, halt, breaker, status)
+        _consume(settings, database, halt, breaker, status, memory)
     database.close()
 
 
 def _consume(
-    settings: Settings, database: Database, halt: Halt, breaker: Breaker, status: Status
+    settings: Settings,
+    database: Database,
+    halt: Halt,
+    breaker: Breaker,
+    status: Status,
+    memory: Memory,
 ) -> None:
     def reach() -> tuple[BlobStore, KafkaEventLog]:
-        return open_blob_store(settings.blobs), KafkaEventLog(settings)
+        return open_blob_store(settings), KafkaEventLog(settings)
 
     blobs, events = breaker.insist(reach)
     breaker.answered()
@@ -65,6 +85,7 @@ def _consume(
             name,
             chosen=partial(chosen_version, database, name),
             deadline_s=settings.model_deadline_seconds,
+            tls=to_model_server(settings),
         )
         for name in (settings.model_name, *MODELS)
     }
@@ -75,8 +96,7 @@ def _consume(
         Bookkeeper(database),
         Policies.of(settings),
         halt,
-        # A quarter of the memory is for records as they come: see BackPressure.
-        Memory(settings.memory_limit_bytes * 3 // 4, halt),
+        memory,
         others=models,
     )
     parts = Parts(
@@ -112,7 +132,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, stop)
     try:
         current = settings()
-        logs.configure(current.log_level)
+        logs.configure(current.log_level, current.log_format)
+        tracing.start(current, "consumer")
         log.info("starting on %s", socket.gethostname())
         run(current, halt)
     except HandedBack:

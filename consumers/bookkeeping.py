@@ -34,6 +34,7 @@ from infra.errors import Unavailable
 from infra.eventlog.record import Record
 from infra.events.pictures import Submission
 from infra.events.reasons import Reason
+from infra.tally import open_partition
 from serving.model_server import ServedModel
 
 _LONGEST_COMMIT = 100
@@ -307,6 +308,7 @@ class Bookkeeper:
                 session.add(delivery)
         except IntegrityError:  # another consumer was quicker
             return session.get_one(Delivery, record.address)
+        open_partition(session, record.topic, record.partition)
         return delivery
 
     def _show_attempts(self, session: Session, delivery: Delivery) -> None:

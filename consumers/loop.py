@@ -22,6 +22,7 @@ from consumers.departures import Departures
 from consumers.halt import Halt
 from consumers.in_flight import InFlight, Place
 from consumers.lanes import Job
+from consumers.metrics import IN_HAND, MEMORY, PARTITIONS
 from consumers.passing import passed_over
 from consumers.stalls import Stalls
 from consumers.status import Status
@@ -29,6 +30,7 @@ from consumers.watchdog import Stand, Watchdog
 from infra.errors import DoubletError
 from infra.eventlog.clients import EventLogUnavailable, poll_one
 from infra.eventlog.record import Record
+from infra.eventlog.topics import INTAKE
 from infra.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -169,9 +171,18 @@ class Loop:
 
     def _steer(self) -> None:
         """Let Kafka's client fetch what there is room for, and nothing while a part is away."""
-        wanted = self._wanted()
-        self._consumer.pause(*(self._consumer.assignment() - wanted))
+        wanted, assigned = self._wanted(), self._consumer.assignment()
+        self._consumer.pause(*(assigned - wanted))
         self._consumer.resume(*wanted)
+        self._measure(len(assigned), len(assigned - wanted))
+
+    def _measure(self, assigned: int, paused: int) -> None:
+        PARTITIONS.labels("assigned").set(assigned)
+        PARTITIONS.labels("paused").set(paused)
+        MEMORY.labels("records").set(self._flight.bytes)
+        taken = self._flight.by_topic
+        for topic in INTAKE:
+            IN_HAND.labels(topic).set(taken[topic])
 
     def _wanted(self) -> set[TopicPartition]:
         if self._parts.breaker.troubles or self._flight.bytes >= self._pressure.bytes:

@@ -12,11 +12,8 @@ is interrupted by an outage is resumed where it stood, and consumes no attempt.
 
 import logging
 import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from consumers import crash_points
 from consumers.bookkeeping import Bookkeeper, Burial, Failure, StoredResult
@@ -27,9 +24,12 @@ from consumers.doubling import Doubler, DoublingPolicy
 from consumers.halt import Halt, HandedBack
 from consumers.intake import fetch
 from consumers.memory import Memory
+from consumers.metrics import PICTURE_RETRIES, RECORDS_ENDED, count_doubling
 from consumers.picture import Picture
+from consumers.scratch import scratch_folder
 from consumers.sizing import size_of
 from consumers.timings import Timings
+from infra import logs, tracing
 from infra.admission import BadPicture, Limits
 from infra.blobs import Blob, BlobStore
 from infra.clock import Clock, utc_now
@@ -39,6 +39,7 @@ from infra.errors import Unavailable
 from infra.eventlog.clients import EventLog
 from infra.eventlog.headers import is_readable
 from infra.eventlog.record import Record
+from infra.eventlog.sending import send_event
 from infra.eventlog.topics import RESULTS
 from infra.events.envelope import BadEvent
 from infra.events.pictures import Submission, read_submission
@@ -110,12 +111,6 @@ class ModelSick(Unavailable):
     part = "a sound model"
 
 
-class NoScratchSpace(Unavailable):
-    """The disk for results in the making is full or away."""
-
-    part = "room on the disk"
-
-
 class TooLargeHere(Exception):
     """Ends a journey for now: the picture is for the worker for large ones."""
 
@@ -147,13 +142,25 @@ class Pipeline:
 class Journey:
     """One record on its way; `run` may be called again after an outage, and goes on."""
 
-    def __init__(self, pipeline: Pipeline, record: Record, *, large_too: bool = True) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        record: Record,
+        traceparent: str | None = None,
+        *,
+        large_too: bool = True,
+    ) -> None:
+        """
+        Args:
+            traceparent: the span that the record was sent in, carried on to what tells of its end.
+            large_too: whether a large picture is doubled here.
+        """
+        self._traceparent = traceparent
         self._pipeline = pipeline
         self._large_too = large_too
         self._books = pipeline.books
         self._record = record
         self._model = pipeline.model
-        self._submission: Submission | None = None
         self._attempt: int | None = None
         self._failure: Failure | None = None
         self._burial: Burial | None = None
@@ -186,8 +193,10 @@ class Journey:
         self._attempt = None
 
     def _double(self) -> None:
-        submission = self._submission = self._read()
+        submission = self._read()
         image_id = self._books.open_image(self._record, submission)
+        logs.note(image_id=image_id, event_id=submission.event_id)
+        tracing.note({"doublet.image_id": image_id, "doublet.event_id": submission.event_id})
         self._model = self._wanted_model(submission.model)
         blob, content = self._fetch(submission)
         size = size_of(content, self._pipeline.policies.limits.max_pixels)
@@ -203,6 +212,7 @@ class Journey:
             served = self._describe()
             if self._books.has_result(image_id, served):
                 self._books.settle_duplicate(self._record)
+                RECORDS_ENDED.labels(Outcome.DUPLICATE, "").inc()
                 return
             self._books.note_work(self._record, image_id, blob, len(content))
             try:
@@ -224,20 +234,22 @@ class Journey:
         pipeline = self._pipeline
         sent_at = submission.sent_at or self._record.sent_at
         timings = Timings(max(0.0, (pipeline.clock() - sent_at).total_seconds()))
-        with timings.stage("decode"):
+        with timings.stage("decode"), tracing.span("decode"):
             picture = self._decode(content)
         self._books.note_picture(image_id, picture)
-        with _scratch_folder() as folder:
+        with scratch_folder() as folder:
             try:
                 doubler = Doubler(self._model, served, pipeline.policies.doubling)
                 doubled = doubler.double(picture, folder, timings, pipeline.halt)
             except ModelRefused as error:
                 self._require_sound_model(served)
                 raise Dead(Failure(Reason.MODEL_REFUSED, "model", str(error))) from error
-            with timings.stage("store"):
+            with timings.stage("store"), tracing.span("store"):
                 stored = self._store(doubled)
             crash_points.reached("after-blob")
         outcome = self._books.settle_done(self._record, image_id, served, stored, timings)
+        pixels, seconds = doubled.width * doubled.height, timings.all_seconds
+        count_doubling(outcome, served.name, served.version, pixels, seconds)
         log.info(
             "%s %s: %s, %d x %d in %.2f s",
             self._record,
@@ -282,7 +294,8 @@ class Journey:
     def _fetch(self, submission: Submission) -> tuple[Blob, bytes]:
         limits = self._pipeline.policies.limits
         try:
-            return fetch(submission, self._pipeline.blobs, limits.max_bytes)
+            with tracing.span("fetch"):
+                return fetch(submission, self._pipeline.blobs, limits.max_bytes)
         except BadEvent as error:
             raise Dead(Failure(error.reason, "fetch", str(error))) from error
 
@@ -325,6 +338,7 @@ class Journey:
             self._require_sound_model(served)
             raise Dead(Failure(Reason.FAILED, "model", detail))
         self._books.note_retry(image_id, detail)
+        PICTURE_RETRIES.inc()
         self._attempt = None
         self._pipeline.halt.rest(retry.rest_s(attempt))
         self._begin_attempt()
@@ -347,6 +361,7 @@ class Journey:
         if self._burial is None:
             self._burial = self._bury(failure)
         self._books.settle_dead(self._record, failure, self._burial)
+        RECORDS_ENDED.labels(Outcome.DEAD, failure.reason).inc()
         log.warning("%s: dead, %s: %s", self._record, failure.reason, failure.detail)
 
     def _bury(self, failure: Failure) -> Burial:
@@ -360,25 +375,10 @@ class Journey:
         delivery, image, result = self._books.read_end(self._record)
         if image is None:
             return delivery.outcome  # without a readable envelope there is nobody to tell
-        traceparent = self._submission.traceparent if self._submission else None
         pipeline = self._pipeline
         private = pipeline.policies.publication.is_private(image.lane, image.copyright)
         event = settled_event(
-            delivery, image, result, pipeline.clock(), traceparent, private=private
+            delivery, image, result, pipeline.clock(), self._traceparent, private=private
         )
-        pipeline.events.send(RESULTS, image.event_id.encode(), event.data, event.headers())
+        send_event(pipeline.events, RESULTS, event, image.event_id.encode())
         return delivery.outcome
-
-
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """A folder for one result, gone afterwards.
-
-    Raises:
-        NoScratchSpace: it cannot be made, or its disk is full.
-    """
-    try:
-        with TemporaryDirectory(prefix="doublet-") as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise NoScratchSpace(f"no room for a result: {error}; TMPDIR names another disk") from error

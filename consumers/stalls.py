@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from consumers.halt import Halt, HandedBack
 from consumers.in_flight import Place
+from consumers.metrics import STALLS
 from consumers.watchdog import Stand
 from infra.alerts import Alerts
 from infra.database.engine import DatabaseUnavailable
@@ -44,6 +45,7 @@ class Stalls:
         detail = f"stood at offset {stand.position} of {stand.end}; connected to Kafka anew"
         log.error("%s %s %s", *place, detail)
         self._moving.discard(place)
+        STALLS.labels(place[0]).inc()
         self._seen.put(partial(self._alerts.raise_alert, AlertKind.STALLED, subject(place), detail))
 
     def moves(self, place: Place) -> None:

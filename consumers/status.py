@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from consumers.breaker import Breaker
 from infra.database.models import PartState
+from infra.health import Answer
 from infra.parts import Condition
 
 _ALIVE_S = 60.0
@@ -33,7 +34,13 @@ class Status:
             return Condition(PartState.WAITING, "; ".join(str(trouble) for trouble in troubles))
         return Condition(self._state)
 
-    @property
-    def alive(self) -> bool:
+    def lives(self) -> Answer:
         """Whether the loop still turns, or has not begun to."""
-        return self._turned_at is None or self._monotonic() - self._turned_at < _ALIVE_S
+        turns = self._turned_at is None or self._monotonic() - self._turned_at < _ALIVE_S
+        return Answer(turns, "alive" if turns else "the loop has stopped turning")
+
+    def is_ready(self) -> Answer:
+        """Whether it works, or for whom it waits."""
+        condition = self.condition
+        working = condition.state is PartState.RUNNING
+        return Answer(working, condition.detail or condition.state.value)

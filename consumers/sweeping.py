@@ -16,6 +16,7 @@ from infra.clock import Clock, utc_now
 from infra.database.engine import Database
 from infra.database.models import Image, Result
 from infra.dead_letters.letter import PREFIX
+from infra.errors import BadSetting
 from infra.eventlog.clients import TopicsMissing
 from infra.eventlog.offsets import intake_offsets
 from infra.eventlog.reading import LogReader
@@ -23,7 +24,7 @@ from infra.eventlog.record import Record
 from infra.eventlog.topics import DEAD_LETTERS, INTAKE
 from infra.events.envelope import BadEvent, Headers
 from infra.events.pictures import ClaimCheck, read_submission
-from infra.settings import MEBIBYTE, BadSetting, Settings
+from infra.settings import MEBIBYTE, Settings
 
 _RECORD = PREFIX + "record"
 
@@ -126,7 +127,7 @@ def sweep_blobs(settings: Settings, *, remove: bool) -> Swept:
     """
     policy = SweepPolicy.of(settings)
     database = Database(settings.database)
-    return Sweeper(settings, database, open_blob_store(settings.blobs), policy).sweep(remove=remove)
+    return Sweeper(settings, database, open_blob_store(settings), policy).sweep(remove=remove)
 
 
 def _referred_to(record: Record) -> Iterator[str]:

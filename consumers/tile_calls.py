@@ -5,15 +5,32 @@ faults that come more often than it has tiles. Only then is the picture itself t
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from consumers.halt import Halt
+from consumers.metrics import TILE_CALLS, TILE_RETRIES
 from consumers.picture import Pixels
-from serving.errors import ModelMisbehaved, ModelServerSlow
+from serving.errors import (
+    ModelMisbehaved,
+    ModelRefused,
+    ModelServerSlow,
+    ModelServerUnavailable,
+    VersionGone,
+)
 from serving.model_server import Doubled, ModelServer, require_doubled
+
+_OUTCOMES = {
+    ModelServerSlow: "slow",
+    ModelServerUnavailable: "away",
+    VersionGone: "gone",
+    ModelMisbehaved: "misbehaved",
+    ModelRefused: "refused",
+}
+"""How a call that failed is counted: by the first of these that its error is."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +74,13 @@ class TileCalls:
     def _retried(self, tile: Pixels, halt: Halt) -> Doubled:
         for number in range(1, self.retry.most):
             halt.rest(self.retry.rest_s(number))
+            TILE_RETRIES.inc()
             try:
                 return self.ask(tile)
             except (ModelMisbehaved, ModelServerSlow) as error:
                 self._require_presence(error)
         halt.rest(self.retry.rest_s(self.retry.most))
+        TILE_RETRIES.inc()
         return self.ask(tile)
 
     def ask(self, tiles: Pixels) -> Doubled:
@@ -71,14 +90,27 @@ class TileCalls:
             ModelMisbehaved: it breaks the contract.
             ModelServerError: as `ModelServer.double` does.
         """
-        answer = self.model.double(tiles, version=self.version, spread=self.with_spread)
-        require_doubled(answer, tiles, version=self.version, spread=self.with_spread)
+        with _counted():
+            answer = self.model.double(tiles, version=self.version, spread=self.with_spread)
+            require_doubled(answer, tiles, version=self.version, spread=self.with_spread)
         return answer
 
     def _require_presence(self, error: Exception) -> None:
         # A server that does not answer at all is not asked tile by tile.
         if isinstance(error, ModelServerSlow):
             self.model.describe()
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Count a call by what comes of it."""
+    try:
+        yield
+    except tuple(_OUTCOMES) as error:
+        outcome = next(name for kind, name in _OUTCOMES.items() if isinstance(error, kind))
+        TILE_CALLS.labels(outcome).inc()
+        raise
+    TILE_CALLS.labels("ok").inc()
 
 
 def _joined(answers: Sequence[Doubled]) -> Doubled:

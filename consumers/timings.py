@@ -27,6 +27,11 @@ class Timings:
             self.seconds[name] += self.clock() - start
 
     @property
+    def all_seconds(self) -> dict[str, float]:
+        """Of every stage, the queue first."""
+        return {"queue": self.queue_s, **self.seconds}
+
+    @property
     def total_s(self) -> float:
         """Everything after the queue."""
         return sum(self.seconds.values())

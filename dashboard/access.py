@@ -14,7 +14,8 @@ from streamlit.web.server.starlette.starlette_websocket import (
     _get_signed_cookie_with_chunks as signed_cookie,
 )
 
-from infra.settings import BadSetting, Settings, settings
+from infra.errors import BadSetting
+from infra.settings import Settings, settings
 
 USER_COOKIE = "_streamlit_user"
 """In which Streamlit keeps, signed, what the provider says of who logged in."""

@@ -14,6 +14,9 @@ st.set_page_config(
     layout="wide",
     menu_items={"about": "Doublet doubles the resolution of pictures as they arrive."},
 )
+# Streamlit's small charts have a layer for the point under the mouse, which is empty otherwise and
+# which screen readers would call a picture without a name.
+st.html("<style>[class*=highlighted_points_marks]:empty { visibility: hidden }</style>")
 # The folder is not called `pages`: Streamlit would take that for its older way of having pages.
 page = st.navigation(
     [

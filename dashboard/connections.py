@@ -47,7 +47,7 @@ def blob_store() -> BlobStore:
     Raises:
         BlobStoreUnavailable: it cannot be opened.
     """
-    return _blob_store(settings().blobs)
+    return _blob_store(settings())
 
 
 def pyramids() -> Pyramids:
@@ -97,8 +97,8 @@ def _require_tables(url: str) -> None:
 
 
 @cache
-def _blob_store(url: str) -> BlobStore:
-    return open_blob_store(url)
+def _blob_store(current: Settings) -> BlobStore:
+    return open_blob_store(current)
 
 
 @cache

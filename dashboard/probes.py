@@ -11,6 +11,7 @@ from infra.errors import Unavailable
 from infra.eventlog.clients import EventLogUnavailable
 from infra.eventlog.offsets import PartitionOffsets, intake_offsets
 from infra.settings import Settings
+from infra.tls import to_model_server
 from serving.client import GrpcModelServer, VersionStatus
 from serving.contract import MODELS
 from serving.errors import ModelServerError
@@ -73,7 +74,10 @@ def ask_model_server(settings: Settings) -> ModelServerAnswer:
     if not _listening(settings.model_server_address):
         return ModelServerAnswer((), f"nothing listens at {settings.model_server_address}")
     server = GrpcModelServer(
-        settings.model_server_address, settings.model_name, deadline_s=MODEL_SERVER_SECONDS
+        settings.model_server_address,
+        settings.model_name,
+        deadline_s=MODEL_SERVER_SECONDS,
+        tls=to_model_server(settings),
     )
     try:
         return ModelServerAnswer(server.status(), device=server.device())
@@ -90,7 +94,9 @@ def ask_models(settings: Settings) -> ModelsAnswer:
         return ModelsAnswer((), f"nothing listens at {address}")
     served = []
     for name in dict.fromkeys((settings.model_name, *MODELS)):
-        server = GrpcModelServer(address, name, deadline_s=MODEL_SERVER_SECONDS)
+        server = GrpcModelServer(
+            address, name, deadline_s=MODEL_SERVER_SECONDS, tls=to_model_server(settings)
+        )
         try:
             available = [it.version for it in server.status() if it.state == AVAILABLE]
         except (ModelServerError, Unavailable):
@@ -99,6 +105,15 @@ def ask_models(settings: Settings) -> ModelsAnswer:
             server.close()
         served += [(name, max(available))] if available else []
     return ModelsAnswer(tuple(served), None if served else f"{address} serves no model of ours")
+
+
+def _model_server(settings: Settings, name: str) -> GrpcModelServer:
+    return GrpcModelServer(
+        settings.model_server_address,
+        name,
+        deadline_s=MODEL_SERVER_SECONDS,
+        tls=to_model_server(settings),
+    )
 
 
 def _listening(server: str) -> bool:

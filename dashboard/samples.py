@@ -12,6 +12,7 @@ from PIL import Image
 
 from dashboard.previews import Preview, decoded, opened
 from infra.settings import Settings
+from infra.tls import to_model_server
 from serving import contract
 from serving.client import GrpcModelServer
 
@@ -64,6 +65,7 @@ def _asked(middle: NDArray[np.uint8], version: int, settings: Settings) -> NDArr
         settings.model_server_address,
         settings.model_name,
         deadline_s=settings.model_deadline_seconds,
+        tls=to_model_server(settings),
     )
     try:
         answer = server.double(middle[np.newaxis], version=version, spread=False)

@@ -15,6 +15,7 @@ from infra.database.engine import Database
 from infra.database.models import Outcome
 from infra.eventlog.offsets import PartitionOffsets
 from infra.settings import Settings
+from infra.tally import settled_by_the_database
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_standing(database: Database, settings: Settings, clock: Clock = utc_now
         rows = running.parts(session)
         alerts = open_alerts(session)
         books = None if kafka.trouble else read_books(session, kafka.offsets)
-        settled = running.outcomes(session) if books is None else Counter[Outcome]()
+        settled = settled_by_the_database(session) if books is None else Counter[Outcome]()
     named = {row.name: row for row in rows}
     asked = [
         health.of_kafka(kafka, settings, named.pop(health.BROKER, None)),

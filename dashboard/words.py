@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from dashboard.queries.counting import MOST_COUNTED
+
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
@@ -59,6 +61,11 @@ def literal(text: str) -> str:
 def plural(number: int, noun: str) -> str:
     """A count and its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def counted(number: int) -> str:
+    """A number that was counted no further than anybody looks."""
+    return f"{number:,}" if number < MOST_COUNTED else f"{number:,} or more"
 
 
 def rate(number: float) -> str:

@@ -1,5 +1,6 @@
 """Alerts: what a person must know of, kept until it has passed or was acknowledged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,6 +54,26 @@ class Alerts:
             ):
                 row.cleared_at = self._clock()
 
+    def set_to(self, kind: AlertKind, owner: str, found: Mapping[str, str], told: set[str]) -> None:
+        """Make the open alerts of a kind, of this owner, what was found; see `Findings`."""
+        now = self._clock()
+        with self._database.transaction() as session:
+            rows = session.scalars(
+                select(Alert).where(
+                    Alert.kind == kind,
+                    Alert.subject.startswith(owner, autoescape=True),
+                    Alert.cleared_at.is_(None),
+                )
+            )
+            standing = {row.subject: row for row in rows}
+            for subject, row in standing.items():
+                if subject in found:
+                    row.detail = found[subject]
+                else:
+                    row.cleared_at = now
+            for subject in found.keys() - standing.keys() - told:
+                session.add(alert(kind, subject, found[subject], now))
+
     def acknowledge(self, alert_id: int) -> bool:
         """A person has read it; answers whether there was an open one of that number."""
         with self._database.transaction() as session:
@@ -61,6 +82,35 @@ class Alerts:
                 return False
             row.cleared_at, row.acknowledged = self._clock(), True
             return True
+
+
+class Findings:
+    """The alerts of one kind that somebody raises who looks again and again.
+
+    An alert stands while what it tells of is found, and no longer. Acknowledged, it is raised
+    anew only after that had passed.
+    """
+
+    def __init__(self, alerts: Alerts, kind: AlertKind, owner: str = "") -> None:
+        """
+        Args:
+            owner: what all subjects begin with, where others raise alerts of this kind as well.
+        """
+        self._alerts = alerts
+        self._kind = kind
+        self._owner = owner
+        self._told: set[str] | None = None
+        """None: what somebody before us told may still stand."""
+
+    def tell(self, found: Mapping[str, str]) -> None:
+        """What was found this time: a detail for each subject.
+
+        Raises:
+            DatabaseUnavailable: it will be told the next time.
+        """
+        if found or self._told != set():
+            self._alerts.set_to(self._kind, self._owner, found, self._told or set())
+            self._told = set(found)
 
 
 def alert(kind: AlertKind, subject: str, detail: str, at: datetime) -> Alert:

@@ -13,12 +13,16 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from infra.errors import DoubletError, Unavailable
+from infra.settings import Settings
+from infra.tls import to_blob_store
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 SCHEME = "blob:"
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNTRUSTED = re.compile(r"InvalidCertificate\(\s*(\w+)")
+"""How the library says, far below its first line, that it does not trust the server."""
 _RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 """For a request that was lost; an outage is waited for by those who use the store."""
 
@@ -116,6 +120,11 @@ class ObjectBlobStore:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
+    @classmethod
+    def at(cls, url: str) -> "ObjectBlobStore":
+        """The store in a local folder, ``file:///``, which is made."""
+        return cls(LocalStore.from_url(url, mkdir=True))
+
     def put(self, content: bytes) -> Blob:
         blob = Blob(hashlib.sha256(content).hexdigest())
         self._write(blob, content)
@@ -181,16 +190,25 @@ class ObjectBlobStore:
             raise _unavailable(error) from error
 
 
-def open_blob_store(url: str) -> BlobStore:
-    """The store at ``s3://bucket/prefix`` (credentials from AWS's own variables) or ``file:///``.
+def open_blob_store(settings: Settings) -> BlobStore:
+    """The store of BLOB_STORE, ``s3://bucket/prefix`` or ``file:///``, or the stack's folder.
 
     Raises:
         BlobStoreUnavailable: the URL names no store that we can open.
+        BadSetting: BLOB_STORE_CA_FILE is not usable.
     """
+    url = settings.blobs
+    authorities = to_blob_store(settings).contents()[0]
+    # What is not set here, AWS's own variables, files and roles say.
+    key, secret = settings.aws_access_key_id, settings.aws_secret_access_key.get_secret_value()
+    config: S3Config = {"access_key_id": key, "secret_access_key": secret} if key else {}
+    client: ClientConfig = {"root_certificate": authorities} if authorities else {}
     try:
         if url.startswith("file://"):
-            return ObjectBlobStore(LocalStore.from_url(url, mkdir=True))
-        return ObjectBlobStore(from_url(url, retry_config=_RETRIES))
+            return ObjectBlobStore.at(url)
+        return ObjectBlobStore(
+            from_url(url, config=config, client_options=client, retry_config=_RETRIES)
+        )
     except (BaseError, OSError, ValueError) as error:
         raise BlobStoreUnavailable(
             f"cannot open the blob store {url!r}: {_first_line(error)}; check BLOB_STORE"
@@ -202,6 +220,8 @@ def _missing(blob: Blob) -> BlobMissing:
 
 
 def _unavailable(error: Exception) -> BlobStoreUnavailable:
+    if untrusted := _UNTRUSTED.search(str(error)):
+        return BlobStoreUnavailable(f"the blob store's certificate is not trusted: {untrusted[1]}")
     return BlobStoreUnavailable(f"the blob store does not answer: {_first_line(error)}")
 
 

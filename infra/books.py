@@ -10,28 +10,14 @@ table ``gaps`` names those that the consumer passed over. What never was a recor
 what was *deleted* before its delivery stands apart, because nothing can bring it back.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
 
-from sqlalchemy import (
-    BigInteger,
-    Case,
-    CompoundSelect,
-    String,
-    case,
-    cast,
-    column,
-    func,
-    select,
-    type_coerce,
-    values,
-)
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
-from infra.database.models import Delivery, Gap, GapCause, Outcome
+from infra.database.models import GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
+from infra.tally import Place, Tally, tallies
 
 
 @dataclass(frozen=True)
@@ -91,53 +77,27 @@ def read_books(session: Session, offsets: Sequence[PartitionOffsets]) -> Books:
     Read the offsets first and open the session afterwards: a record that is settled in between
     is then in flight or settled, never missing.
     """
-    settled = Counter[tuple[str, int, Place, Outcome]]()
-    gaps = GapCounts()
-    for topic, partition, place, what, count in session.execute(_counts(offsets)):
-        if what in set(GapCause):
-            gaps[topic, partition, Place(place), GapCause(what)] = count
-        else:
-            settled[topic, partition, Place(place), Outcome(what)] = count
     known = {(at.topic, at.partition): at for at in offsets}
-    for topic, partition, _, _ in settled:
+    books = {address: Account() for address in known}
+    for tally in tallies(session, offsets):
+        address = tally.topic, tally.partition
         # A partition that Kafka does not have is an empty one: all that we know of it is beyond.
-        known.setdefault((topic, partition), PartitionOffsets(topic, partition, 0, 0, 0))
-    return Books({address: _account(at, settled, gaps) for address, at in known.items()})
+        books[address] = _account(known.get(address, PartitionOffsets(*address, 0, 0, 0)), tally)
+    return Books(books)
 
 
-class Place(StrEnum):
-    """Where in its partition a record lies."""
-
-    COMMITTED = "committed"
-    """Below the group's committed offset."""
-    AHEAD = "ahead"
-    """Between there and the end."""
-    BEYOND = "beyond"
-    """At the end or behind it, where Kafka has nothing."""
-
-
-GapCounts = Counter[tuple[str, int, Place, GapCause]]
-"""Offsets without a record for us, by partition, place and cause."""
-
-
-def _account(
-    at: PartitionOffsets, settled: Counter[tuple[str, int, Place, Outcome]], gaps: GapCounts
-) -> Account:
+def _account(at: PartitionOffsets, tally: Tally) -> Account:
     def count(*places: Place, outcomes: Iterable[Outcome] = Outcome) -> int:
-        return sum(
-            settled[at.topic, at.partition, place, outcome]
-            for place in places
-            for outcome in outcomes
-        )
+        return sum(tally.settled[place, outcome] for place in places for outcome in outcomes)
 
     def ended(outcome: Outcome) -> int:
         return count(Place.COMMITTED, Place.AHEAD, outcomes=[outcome])
 
-    def passed(place: Place, *causes: GapCause) -> int:
-        return sum(gaps[at.topic, at.partition, place, cause] for cause in causes or GapCause)
+    def passed(*places: Place, causes: Iterable[GapCause] = GapCause) -> int:
+        return sum(tally.gaps[place, cause] for place in places for cause in causes)
 
     def absent(cause: GapCause) -> int:
-        return passed(Place.COMMITTED, cause) + passed(Place.AHEAD, cause)
+        return passed(Place.COMMITTED, Place.AHEAD, causes=[cause])
 
     settled_ahead = count(Place.AHEAD) + passed(Place.AHEAD)
     return Account(
@@ -151,47 +111,3 @@ def _account(
         unknown_to_kafka=count(Place.BEYOND),
         deleted=absent(GapCause.DELETED),
     )
-
-
-def _counts(offsets: Sequence[PartitionOffsets]) -> CompoundSelect[str, int, str, str, int]:
-    """How many deliveries ended how, and how many offsets hold no record, by partition and place.
-
-    A gap is noted before anything behind it is committed, so none lies on both sides. One beyond
-    the end is of another Kafka: the deliveries beyond the end say so.
-    """
-    rows = [(it.topic, it.partition, it.committed, it.end) for it in offsets]
-    at = (
-        values(
-            column("topic", String),
-            column("partition", BigInteger),
-            column("committed", BigInteger),
-            column("ending", BigInteger),
-            name="at",
-        )
-        .data(rows or [("", -1, 0, 0)])  # no database knows an empty list of values
-        .cte("at")
-    )
-
-    def place(offset: InstrumentedAttribute[int]) -> Case[str]:
-        return case(
-            (offset < at.c.committed, Place.COMMITTED.value),
-            (offset < at.c.ending, Place.AHEAD.value),
-            else_=Place.BEYOND.value,
-        )
-
-    ended, lies = type_coerce(Delivery.outcome, String), place(Delivery.offset)
-    settled = (
-        select(Delivery.topic, Delivery.partition, lies, ended, func.count())
-        .outerjoin(at, (Delivery.topic == at.c.topic) & (Delivery.partition == at.c.partition))
-        .where(Delivery.outcome.is_not(None))
-        .group_by(Delivery.topic, Delivery.partition, lies, ended)
-    )
-    cause, lies = type_coerce(Gap.cause, String), place(Gap.first)
-    length = cast(func.sum(Gap.last - Gap.first + 1), BigInteger)
-    passed = (
-        select(Gap.topic, Gap.partition, lies, cause, length)
-        .join(at, (Gap.topic == at.c.topic) & (Gap.partition == at.c.partition))
-        .where(Gap.first < at.c.ending)
-        .group_by(Gap.topic, Gap.partition, lies, cause)
-    )
-    return settled.union_all(passed)

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -158,6 +159,68 @@ def topics(as_json: Json = False) -> None:
         numbers = (at.partition, at.beginning, at.end, at.committed, at.lag)
         table.add_row(at.topic, *(str(number) for number in numbers))
     Console().print(table)
+
+
+@commands.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Into which; made if it is not there.")],
+) -> None:
+    """Copy database, blobs and the local broker's log into a folder, while all parts run.
+
+    Into the same folder again, only new blobs are copied. A PostgreSQL is dumped by its own
+    pg_dump. A Kafka of somebody else's is not copied: it keeps its log by itself.
+    """
+    from infra.backup.backup import back_up
+
+    copied = back_up(settings(), folder)
+    log = ", and the broker's log" if copied.broker else ""
+    typer.echo(f"{folder}: the database, {copied.blobs} new blobs{log}")
+
+
+@commands.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `doublet backup` wrote.")],
+) -> None:
+    """Bring a backup back into empty places, and set the offsets back to where its books end.
+
+    Stop every part before. Files that are there already are never overwritten.
+    """
+    from infra.backup.backup import restore
+    from infra.backup.local_broker import running
+
+    copied = restore(settings(), folder)
+    log = ", and the broker's log" if copied.broker else ""
+    typer.echo(f"the database, {copied.blobs} blobs{log}")
+    with running(settings()):
+        _rewind()
+
+
+@commands.command()
+def rewind() -> None:
+    """Set the group's offsets back to where the books end; twice is harmless.
+
+    For a database that is older than what Kafka says was settled, as after a restore: the records
+    in between are delivered again, as far as Kafka still has them. Stop every consumer before.
+    """
+    _rewind()
+
+
+def _rewind() -> None:
+    from contextlib import closing
+
+    from infra.backup.rewind import behind_the_books, rewind
+    from infra.database.engine import Database
+    from infra.eventlog.offsets import intake_offsets
+
+    offsets = intake_offsets(settings())
+    with closing(Database(settings().database)) as database, database.reading() as session:
+        found = behind_the_books(session, offsets)
+    if not found:
+        typer.echo("no offset is ahead of the books: nothing to set back")
+        return
+    rewind(settings(), found)
+    for it in found:
+        typer.echo(f"{it.topic} {it.partition}: set back from {it.committed} to {it.books}")
 
 
 @db.command("upgrade")

@@ -20,3 +20,7 @@ class Unavailable(DoubletError):
 
     part: ClassVar[str] = "a part"
     """Who is away, in an operator's words."""
+
+
+class BadSetting(DoubletError):
+    """A variable has a value that its setting does not take."""

@@ -5,9 +5,16 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from infra.errors import DoubletError
+from infra.errors import BadSetting
+from infra.secret_files import SecretFiles
 
 MEBIBYTE = 1024 * 1024
 
@@ -15,10 +22,13 @@ MEBIBYTE = 1024 * 1024
 class Settings(BaseSettings):
     """One field for each environment variable of the same name in capitals.
 
-    The four addresses are empty by default: the local stack then starts that part itself.
+    The four addresses are empty by default: the local stack then starts that part itself. What is
+    secret has the type SecretStr: it is never shown, and may lie in a file.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     # Addresses of the parts
     kafka_bootstrap_servers: str = Field(
@@ -27,11 +37,51 @@ class Settings(BaseSettings):
     model_server: str = Field(
         "", description="TensorFlow Serving's gRPC `host:port`; empty: the local stack's own."
     )
-    database_url: str = Field(
-        "", description="SQLAlchemy URL (PostgreSQL: `postgresql+psycopg://…`); empty: SQLite."
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="SQLAlchemy URL (PostgreSQL: `postgresql+psycopg://…`); empty: SQLite.",
     )
     blob_store: str = Field(
         "", description="`s3://bucket/prefix` or `file:///folder`; empty: a folder of the stack."
+    )
+
+    # Encrypted ways to the parts, and who we are there
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Way to Kafka: open, by TLS, or by TLS and with a password."
+    )
+    kafka_ca_file: str = Field(
+        "", description="Authorities (PEM) that Kafka's certificate is of; empty: the system's."
+    )
+    kafka_certificate_file: str = Field(
+        "", description="Our certificate (PEM), where Kafka wants one; empty: none."
+    )
+    kafka_key_file: str = Field("", description="The certificate's key (PEM), without a password.")
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="How the password is proven to Kafka, for `SASL_SSL`."
+    )
+    kafka_sasl_username: str = Field("", description="Our name at Kafka, for `SASL_SSL`.")
+    kafka_sasl_password: SecretStr = Field(
+        SecretStr(""), description="Our password at Kafka, for `SASL_SSL`."
+    )
+    model_server_ca_file: str = Field(
+        "",
+        description="Authorities (PEM) that the model server's certificate is of; empty: the way "
+        "to it is open.",
+    )
+    model_server_certificate_file: str = Field(
+        "", description="Our certificate (PEM), where the model server wants one; empty: none."
+    )
+    model_server_key_file: str = Field(
+        "", description="The certificate's key (PEM), without a password."
+    )
+    blob_store_ca_file: str = Field(
+        "", description="Authorities (PEM) of an S3 store's certificate, beside the system's."
+    )
+    aws_access_key_id: str = Field(
+        "", description="Our name at the S3 store; empty: as AWS's own programs find it."
+    )
+    aws_secret_access_key: SecretStr = Field(
+        SecretStr(""), description="Our secret at the S3 store, with `AWS_ACCESS_KEY_ID`."
     )
 
     # The local stack
@@ -98,7 +148,7 @@ class Settings(BaseSettings):
     )
     consumer_health: str = Field(
         "",
-        description="`host:port` of the consumer's `/livez` and `/readyz`; empty: off.",
+        description="`host:port` of the consumer's `/livez`, `/readyz`, `/metrics`; empty: off.",
     )
     pictures_at_once: int = Field(
         2, ge=1, description="Pictures that one consumer doubles at once, beside one large one."
@@ -200,9 +250,55 @@ class Settings(BaseSettings):
         "somebody has the copyright of; by default it is kept private, and marked so.",
     )
 
+    # Watching
+    scheduler_health: str = Field(
+        "",
+        description="`host:port` of the scheduler's `/livez`, `/readyz`, `/metrics`; empty: off.",
+    )
+    alert_lag_seconds: float = Field(
+        300,
+        gt=0,
+        description="Age of the oldest record that waits, above which is an alert; the backfill's "
+        "may wait.",
+    )
+    alert_waiting_seconds: float = Field(
+        120, gt=0, description="How long a consumer waits for a part before that is an alert."
+    )
+    alert_dead_letters_per_hour: int = Field(
+        10, ge=0, description="Dead letters within an hour, above which is an alert."
+    )
+    alert_apod_late_hours: float = Field(
+        12, gt=0, description="How late a day of APOD may be before that is an alert."
+    )
+    alert_disk_free_percent: float = Field(
+        5, ge=0, le=100, description="Room on a disk that is written to, below which is an alert."
+    )
+
+    otel_exporter_otlp_endpoint: str = Field(
+        "", description="OpenTelemetry collector, `http://host:4318`; empty: no traces."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log's lines: `text`, or `json`, one object a line."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe line that the parts log."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in the program, the environment, `.env`, and the files of secrets."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
+        variables = {**dotenv_settings.env_vars, **env_settings.env_vars}
+        files = SecretFiles(settings_cls, variables)
+        return init_settings, files, env_settings, dotenv_settings
 
     @property
     def bootstrap_servers(self) -> list[str]:
@@ -219,16 +315,13 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL in use; books are kept for one Kafka: each local one has its own."""
         name = "doublet" if self.local_broker == "embedded" else f"doublet-{self.local_broker}"
-        return self.database_url or f"sqlite:///{(self.doublet_home / name).absolute()}.sqlite"
+        configured = self.database_url.get_secret_value()
+        return configured or f"sqlite:///{(self.doublet_home / name).absolute()}.sqlite"
 
     @property
     def blobs(self) -> str:
         """The blob store's URL in use."""
         return self.blob_store or (self.doublet_home / "blobs").absolute().as_uri()
-
-
-class BadSetting(DoubletError):
-    """A variable has a value that its setting does not take."""
 
 
 @lru_cache

@@ -7,9 +7,11 @@ import sys
 import time
 from types import FrameType
 
-from infra import logs
+from infra import logs, tracing
 from infra.errors import DoubletError, Unavailable
+from infra.health import Health, answering
 from infra.settings import settings
+from producers.metrics import SCHEDULER
 from producers.scheduler import Scheduler
 
 log = logging.getLogger("producers")
@@ -20,8 +22,6 @@ _RETRY_SECONDS = 2.0
 
 def main() -> int:
     """Run until told to stop; 0 after that, 1 where a setting makes running impossible."""
-    current = settings()
-    logs.configure(current.log_level)
     # Kafka's and APScheduler's lines repeat every few seconds what ours say once; of the latter,
     # errors are our own bugs.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -29,13 +29,18 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
+        current = settings()
+        logs.configure(current.log_level, current.log_format)
+        tracing.start(current, "scheduler")
         scheduler = Scheduler(current)
-        try:
-            _start(scheduler)
-            while True:
-                time.sleep(_RETRY_SECONDS)
-        finally:
-            scheduler.stop()
+        health = Health(scheduler.lives, scheduler.is_ready, SCHEDULER)
+        with answering("SCHEDULER_HEALTH", current.scheduler_health, health):
+            try:
+                _start(scheduler)
+                while True:
+                    time.sleep(_RETRY_SECONDS)
+            finally:
+                scheduler.stop()
     except DoubletError as error:
         sys.stderr.write(f"doublet: {error}\n")
         return 1
@@ -67,6 +72,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     code = main()
+    tracing.stop()
     logging.shutdown()
     # A download or a send under way may hold its thread for a minute. It is safe to cut off: the
     # day's claim runs out, and the day is asked for again.

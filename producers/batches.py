@@ -45,7 +45,7 @@ def submit_all(
     with ExitStack() as parts:
         # Whoever will wait needs the database: better to know before than after sending.
         follower = parts.enter_context(open_follower(settings)) if wait else None
-        folder = ResultFolder(out, open_blob_store(settings.blobs)) if out else None
+        folder = ResultFolder(out, open_blob_store(settings)) if out else None
         if folder is not None:
             folder.require_writable()
         submitter = parts.enter_context(open_submitter(settings))

@@ -1,6 +1,6 @@
 """The commands of this room: `submit` and `apod`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,6 +75,7 @@ def submit(
       curl -s https://example.org/galaxy.png | doublet submit -
       doublet submit --json moon.jpg | jq -r .doubled.sha256
     """
+    from infra import tracing
     from infra.settings import settings
     from producers.batches import submit_all
     from producers.inputs import find_inputs
@@ -83,6 +84,7 @@ def submit(
     if out and not wait:
         raise typer.BadParameter("--out waits for the results; --no-wait does not")
     current = settings()
+    tracing.start(current, "submit")
     report = (JsonLines if as_json else Lines)(f"http://127.0.0.1:{current.dashboard_port}")
     if not submit_all(
         find_inputs(named, current),
@@ -117,9 +119,11 @@ def watch(
     Example:
       doublet watch ~/Pictures/telescope
     """
+    import logging
     import signal
     from contextlib import closing
 
+    from infra import logs, tracing
     from infra.database.engine import Database
     from infra.parts import FOLDER_WATCH, Heartbeat
     from infra.settings import settings
@@ -130,8 +134,13 @@ def watch(
     named = folder or current.watch_folder
     if not named:
         raise typer.BadParameter("name a folder, or set WATCH_FOLDER")
+    tracing.start(current, "folder-watch")
+    tell: Callable[[str], None] = typer.echo
+    if current.log_format == "json":
+        logs.configure(current.log_level, current.log_format)
+        tell = logging.getLogger("producers.watching").info
     with closing(Database(current.database)) as database:
-        watch = Watch(Path(named), current, WatchedFiles(database), typer.echo)
+        watch = Watch(Path(named), current, WatchedFiles(database), tell)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watch.stop())
         heartbeat = Heartbeat(database, FOLDER_WATCH)

@@ -15,7 +15,7 @@ from infra.database.models import ApodDay, ApodState, StandIn
 from infra.eventlog.reading import Offsets
 from infra.eventlog.topics import APOD, BACKFILL
 from infra.events.pictures import APOD_SOURCE, apod_id
-from producers.apod.days import newest_day
+from producers.apod.days import appearance, newest_day
 from producers.apod.source import ApodEntry
 
 CATCH_UP = timedelta(days=7)
@@ -245,6 +245,26 @@ class Ledger:
 
     def _wait(self, claim: Claim, verdict: Verdict) -> timedelta:
         return max(self._patience.after(claim.turn), verdict.retry_after or timedelta(0))
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A day whose picture should have come."""
+
+    day: date
+    by: timedelta
+    reason: str
+
+
+def overdue(session: Session, now: datetime) -> Overdue | None:
+    """The day that the daily run has waited for the longest, once it was asked for in vain."""
+    row = session.scalar(
+        select(ApodDay)
+        .where(ApodDay.state.in_(OPEN), ApodDay.backfill == false(), ApodDay.reason.is_not(None))
+        .order_by(ApodDay.day)
+        .limit(1)
+    )
+    return Overdue(row.day, now - appearance(row.day), row.reason or "") if row else None
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -15,6 +15,11 @@ class Outages:
     def __init__(self) -> None:
         self._noticed_by: dict[type[Unavailable], str] = {}
 
+    @property
+    def waiting(self) -> list[str]:
+        """The work that waits for a part that is away."""
+        return sorted(set(self._noticed_by.values()))
+
     @contextmanager
     def noticed(self, work: str) -> Iterator[None]:
         """Do a piece of work that will be done again anyway: what is away does not end it."""

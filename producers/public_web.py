@@ -17,8 +17,9 @@ from producers.apod.web import AddressRefused, Web, WebPolicy
 
 Resolve = Callable[[str], list[str]]
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""Addresses of IPv4 within IPv6, private ones as well (RFC 6052)."""
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given out to the internet. Beside it lie, among others, several ways to write
+an address of IPv4 within IPv6, private ones as well (RFC 4291, 6052, 8215)."""
 
 
 class PublicTransport(httpx.BaseTransport):
@@ -64,7 +65,7 @@ def is_public(address: str) -> bool:
     """Whether an address is one of the internet, whichever way it is written."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
-        if found in _NAT64 or found.teredo:
+        if found.ipv4_mapped is None and (found not in _UNICAST or found.teredo):
             return False
         found = found.ipv4_mapped or found.sixtofour or found
     return found.is_global and not found.is_multicast

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from infra import tracing
 from infra.admission import BadPicture, Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database
 from infra.database.models import ApodState
 from infra.errors import DoubletError, Unavailable
+from infra.eventlog.sending import send_event
 from infra.events.pictures import ClaimCheck, apod_event, apod_id
 from infra.settings import Settings
 from producers.apod.budget import Budget
@@ -74,8 +76,9 @@ class Publisher:
             DatabaseUnavailable: it could not be written down; the claim's lease will run out and
                 the day be asked for again.
         """
-        verdict = self._attempt(claim)
-        self._ledger.settle(claim, verdict)
+        with tracing.span("publish a day of APOD", facts={"doublet.day": claim.day.isoformat()}):
+            verdict = self._attempt(claim)
+            self._ledger.settle(claim, verdict)
         return verdict
 
     def _attempt(self, claim: Claim) -> Verdict:
@@ -142,7 +145,7 @@ class Publisher:
             raise TakenOver(f"another process has taken over {claim.day}")
         said = metadata(choice, fetched.url)
         event = apod_event(claim.day, said, fetched.claim_check, self._clock())
-        self._outbox.send(claim.topic, event.key, event.data, event.headers())
+        send_event(self._outbox, claim.topic, event)
 
     def _missing(self, claim: Claim, error: DoubletError, entry: ApodEntry | None) -> Verdict:
         is_expected = newest_day(self._clock()) - claim.day < STILL_EXPECTED
@@ -159,7 +162,7 @@ def open_publisher(
     Raises:
         BlobStoreUnavailable: there is no store to put a picture into.
     """
-    blobs = open_blob_store(settings.blobs)
+    blobs = open_blob_store(settings)
     web = Web(WebPolicy.of(settings), open_budget(settings, database, clock))
     with closing(web), closing(KafkaOutbox(settings)) as outbox:
         yield Publisher(

@@ -9,6 +9,7 @@ from infra.database.engine import Database
 from infra.database.models import DeadLetter, Image, LetterState
 from infra.errors import DoubletError
 from infra.eventlog.clients import EventLog
+from infra.eventlog.sending import send_event
 from infra.eventlog.topics import UPLOADS
 from infra.events.pictures import ClaimCheck, again_event
 from producers.submitting import Receipt
@@ -51,7 +52,7 @@ class Resubmitter:
             )
         claim = ClaimCheck(Blob(image.sha256), image.bytes, image.media_type or _UNKNOWN)
         event = again_event(image.source, image.event_id, image.name, claim, model, self._clock())
-        partition, offset = self._events.send(UPLOADS, event.key, event.data, event.headers())
+        partition, offset = send_event(self._events, UPLOADS, event)
         with self._database.transaction() as session:
             _note_replayed(session, image_id, partition, offset)
         return Receipt(

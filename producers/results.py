@@ -1,5 +1,6 @@
 """Doubled pictures, written into a person's own folder."""
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from itertools import count
@@ -50,38 +51,42 @@ class ResultFolder:
         if progress.doubled is None:
             return None
         try:
-            content = self.blobs.get(Blob(progress.doubled.sha256))
-            return self._place(doubled_name(progress.receipt.name), content)
+            return self._place(doubled_name(progress.receipt.name), Blob(progress.doubled.sha256))
         except BlobMissing as error:
             raise NotSaved(f"the result is not saved: {error}") from error
         except OSError as error:
             raise NotSaved(f"the result is not saved: {error.strerror}") from error
 
-    def _place(self, name: str, content: bytes) -> Path:
+    def _place(self, name: str, blob: Blob) -> Path:
         stem = name.removesuffix(".png")
         names = (name if number == 1 else f"{stem}-{number}.png" for number in count(1))
         for path in map(self.folder.joinpath, names):
             try:
                 path.touch(exist_ok=False)  # the name is ours from here on
             except FileExistsError:
-                if path.is_file() and path.read_bytes() == content:
+                if path.is_file() and _holds(path, blob):
                     return path
             else:
-                _write(path, content)
+                self._write(path, blob)
                 return path
         raise AssertionError  # the names have no end
 
+    def _write(self, path: Path, blob: Blob) -> None:
+        # Beside it and then moved: a file of that name is whole, or empty.
+        part = path.with_name(f".{path.name}.part")
+        try:
+            with part.open("wb") as file:
+                file.writelines(self.blobs.chunks(blob))
+            part.replace(path)
+        except (OSError, DoubletError):
+            part.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise
 
-def _write(path: Path, content: bytes) -> None:
-    # Beside it and then moved: a file of that name is whole, or empty.
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        raise
+
+def _holds(path: Path, blob: Blob) -> bool:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == blob.sha256
 
 
 def doubled_name(name: str) -> str:

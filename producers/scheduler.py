@@ -6,6 +6,7 @@ twice or broke off does no harm.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -20,14 +21,18 @@ from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
+from infra import logs
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.migrate import revision
 from infra.database.models import PartState
 from infra.errors import Unavailable
+from infra.events.pictures import apod_id
+from infra.health import Answer
 from infra.parts import BEAT_SECONDS, Heartbeat
 from infra.settings import Settings, settings
 from producers.apod.days import NEW_YORK, PUBLISHED_AT, newest_day, next_appearance
+from producers.auditing import AUDIT_SECONDS, Auditor
 from producers.backfiller import open_backfiller
 from producers.lag import SAMPLE_SECONDS, LagSampler
 from producers.ledger import Ledger
@@ -46,6 +51,8 @@ _POLL_SECONDS = 15
 """How soon a day whose next try has come is noticed; the ledger's patience is longer."""
 _STORE_RETRY_SECONDS = 10
 """How soon the jobs are looked for again in a database that was away."""
+_ALIVE_SECONDS = 90.0
+"""A beat is due every five seconds, and waits half a minute for a database that is locked."""
 
 
 class PatientJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler has no types
@@ -99,9 +106,9 @@ def ask_due_days(settings: Settings, database: Database, clock: Clock = utc_now)
             known = ledger.read(day)
             verdict = publisher.publish(claim)
             if verdict.reason is None or verdict.reason != known.reason:
-                log.info(
-                    "APOD of %s: %s", day, ": ".join(filter(None, (verdict.state, verdict.reason)))
-                )
+                said = ": ".join(filter(None, (verdict.state, verdict.reason)))
+                with logs.about(event_id=apod_id(day)):
+                    log.info("APOD of %s: %s", day, said)
 
 
 def daily_run() -> None:
@@ -124,7 +131,9 @@ class Scheduler:
         self._ledger = Ledger(self._database, clock)
         self._heartbeat = Heartbeat(self._database, "scheduler", clock)
         self._lag = LagSampler(settings, self._database, clock)
+        self._auditor = Auditor(settings, self._database, clock)
         self._outages = Outages()
+        self._beat_at: float | None = None
         self._stop = threading.Event()
         self._jobs = BackgroundScheduler()
 
@@ -147,6 +156,7 @@ class Scheduler:
         self._every(_POLL_SECONDS, self._poll, executor="days")
         self._every(_POLL_SECONDS, self._work_off_backfill, executor="backfill")
         self._every(SAMPLE_SECONDS, self._sample_lag)
+        self._every(AUDIT_SECONDS, self._audit)
         self._every(BEAT_SECONDS, self._beat)
         self._jobs.resume()
 
@@ -158,6 +168,18 @@ class Scheduler:
             self._jobs.remove_all_jobs("memory")
             self._jobs.shutdown(wait=False)
             self._heartbeat.stopped()
+
+    def lives(self) -> Answer:
+        """Whether its jobs are run, or have not begun to be."""
+        lives = self._beat_at is None or time.monotonic() - self._beat_at < _ALIVE_SECONDS
+        return Answer(lives, "alive" if lives else "the jobs have stopped running")
+
+    def is_ready(self) -> Answer:
+        """Whether it works, or which work waits for another part."""
+        if self._beat_at is None:
+            return Answer(False, "starting")
+        waits = self._outages.waiting
+        return Answer(not waits, f"waiting: {', '.join(waits)}" if waits else "running")
 
     def _keep_daily_run(self) -> None:
         how = {
@@ -196,7 +218,12 @@ class Scheduler:
         with self._outages.noticed("sampling the lag"):
             self._lag.sample()
 
+    def _audit(self) -> None:
+        with self._outages.noticed("the audit"):
+            self._auditor.audit()
+
     def _beat(self) -> None:
+        self._beat_at = time.monotonic()
         with self._outages.noticed("the heartbeat"):
             self._heartbeat.beat(PartState.RUNNING, self._detail())
 

@@ -1,18 +1,23 @@
 """Handing a picture in: look at it, store its bytes, send the claim check."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra import logs, tracing
 from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
 from infra.clock import Clock, utc_now
 from infra.eventlog.clients import EventLog, KafkaEventLog
+from infra.eventlog.sending import send_event
 from infra.eventlog.topics import UPLOADS
 from infra.events.pictures import ClaimCheck, upload_event
 from infra.settings import Settings
 from producers.sniffing import sniff
+
+log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 200
 """In characters; an operator's table shows less, and the schema takes up to 1000."""
@@ -54,6 +59,13 @@ class Submitter:
             BadPicture, Unreadable: it would never be doubled; nothing was sent.
             BlobStoreUnavailable, EventLogUnavailable: try again later.
         """
+        with tracing.span("submit a picture"):
+            receipt = self._submit(name, content, again)
+            with logs.about(event_id=receipt.event_id):
+                log.info("handed in %s", receipt.name)
+        return receipt
+
+    def _submit(self, name: str, content: bytes | Path, again: bool) -> Receipt:
         sniffed = sniff(content, self._limits)
         if isinstance(content, bytes):
             blob = self._blobs.put(content)
@@ -61,7 +73,7 @@ class Submitter:
             blob = self._blobs.put_file(content)
         claim = ClaimCheck(blob, sniffed.length, sniffed.media_type)
         event = upload_event(printable(name), claim, self._clock(), again=again)
-        partition, offset = self._events.send(UPLOADS, event.key, event.data, event.headers())
+        partition, offset = send_event(self._events, UPLOADS, event)
         return Receipt(
             source=event.source,
             event_id=event.id,
@@ -81,7 +93,7 @@ def open_submitter(settings: Settings) -> Iterator[Submitter]:
     Raises:
         BlobStoreUnavailable, EventLogUnavailable: one of the two cannot be reached.
     """
-    blobs = open_blob_store(settings.blobs)
+    blobs = open_blob_store(settings)
     events = KafkaEventLog(settings)
     try:
         yield Submitter(events, blobs, Limits.of(settings))

@@ -1,6 +1,6 @@
-"""Writes the pages that are made from the code: docs/settings.md and docs/commands.md."""
+"""Writes the pages that are made from the code: settings, commands and metrics, in docs/."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,13 @@ import typer.main
 from pydantic_core import PydanticUndefined
 
 import doublet
+import serving.metrics
+from consumers.metrics import CONSUMER
+from dashboard.metrics import DASHBOARD
+from infra.metrics import INFO, Declared
+from infra.secret_files import secret_names
 from infra.settings import Settings
+from producers.metrics import SCHEDULER
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -38,14 +44,52 @@ What `--help` says of each. This page is written by `make docs` from the rooms' 
 {sections}"""
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+def metrics_page() -> str:
+    """One table for each part."""
+    sections = "\n".join(
+        f"## {title}\n\n| metric | kind | unit | labels | meaning |\n|---|---|---|---|---|\n"
+        + "\n".join(_metric_row(metric) for metric in declared)
+        + "\n"
+        for title, declared in _METRICS.items()
+    )
+    return f"""# Metrics
+
+What each part shows to Prometheus; [monitoring.md](monitoring.md) says where, and what to do about
+it. This page is written by `make docs` from the rooms' `metrics.py`. Every page of ours also has
+`{INFO}` (labels part and version), and `process_…` with its process's memory, processor time and
+open files.
+
+{sections}"""
+
+
+_METRICS: dict[str, Sequence[Declared]] = {
+    "Consumer": CONSUMER.declared,
+    "Scheduler": SCHEDULER.declared,
+    "Dashboard": DASHBOARD.declared,
+    "Model server: TensorFlow Serving, or the embedded one": serving.metrics.DECLARED,
+}
+
+PAGES = {
+    "settings.md": settings_page,
+    "commands.md": commands_page,
+    "metrics.md": metrics_page,
+}
+
+
+def _metric_row(metric: Declared) -> str:
+    labels = ", ".join(metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {metric.meaning} |"
 
 
 def _setting_rows() -> Iterator[str]:
+    secrets = secret_names(Settings)
     for name, field in Settings.model_fields.items():
         default = "" if field.default is PydanticUndefined else str(field.default)
         shown = f"`{default}`" if default else "(empty)"
-        yield f"| `{name.upper()}` | {shown} | {field.description} |"
+        meaning = field.description or ""
+        if name in secrets:
+            meaning += f" Secret; `{name.upper()}_FILE` may name a file that holds it."
+        yield f"| `{name.upper()}` | {shown} | {meaning} |"
 
 
 def _command_sections(command: Any, path: str) -> Iterator[str]:

@@ -30,6 +30,8 @@ PAGES = {
     "Pictures, done and of APOD": ("pictures", {"state": "done", "lane": "apod"}),
     "Pictures, a rare name": ("pictures", {"name": "needle"}),
     "One picture": ("pictures", {"picture": "77"}),
+    "APOD history": ("apod", {}),
+    "APOD history, a title": ("apod", {"search": "nebula"}),
     "Submit": ("submit", {}),
     "Trouble": ("trouble", {}),
     "Trouble, one reason": ("trouble", {"reason": "failed"}),
@@ -39,6 +41,8 @@ BATCH = 5_000
 PER_PAGE = 24
 """Cards of the page Pictures; importing the page would render it."""
 PARTITIONS = 4
+DAYS = 11_400
+"""Since 1995-06-16."""
 REASONS = ("failed", "undecodable", "model_refused", "too_many_pixels")
 
 
@@ -104,7 +108,7 @@ def rendered(page: str, query: dict[str, str], pictures: int) -> tuple[float, fl
 
 def pages_of(pictures: int) -> int:
     """Of the list without a filter."""
-    from dashboard.queries.pictures import MOST_COUNTED
+    from dashboard.queries.counting import MOST_COUNTED
 
     return -(-min(pictures, MOST_COUNTED) // PER_PAGE)
 
@@ -115,6 +119,7 @@ def fill(pictures: int) -> None:
     from infra.database.faults import Fault
     from infra.database.migrate import upgrade
     from infra.database.models import (
+        ApodDay,
         DeadLetter,
         Delivery,
         Image,
@@ -122,6 +127,8 @@ def fill(pictures: int) -> None:
         Part,
         Result,
     )
+    from infra.eventlog.topics import UPLOADS
+    from infra.tally import carry_forward, open_partition
 
     upgrade(database())
     now = datetime.now(UTC)
@@ -141,6 +148,10 @@ def fill(pictures: int) -> None:
         session.execute(insert(LagSample), list(lag(now, chance)))
         session.execute(insert(Fault), [fault(n, now) for n in range(500)])
         session.execute(insert(Part), [part(name, now) for name in ("consumer", "scheduler")])
+        session.execute(insert(ApodDay), [day(n, pictures, now) for n in range(DAYS)])
+        for partition in range(PARTITIONS):
+            open_partition(session, UPLOADS, partition)
+        carry_forward(session, list(offsets(pictures)))
 
 
 def dead(number: int) -> bool:
@@ -225,6 +236,16 @@ def letter(number: int, now: datetime) -> dict[str, Any]:
         "first_failed_at": now,
         "last_failed_at": now,
     }
+
+
+def day(number: int, pictures: int, now: datetime) -> dict[str, Any]:
+    """One of APOD's, so many days ago; one in ten has no picture."""
+    known = {"day": (now - timedelta(days=number)).date(), "title": f"A nebula, number {number}"}
+    if number % 10 == 0:
+        return {**known, "state": "skipped", "reason": "a video", "updated_at": now}
+    event = image(number * 9 % pictures // 9 * 9, pictures, now)
+    named = {"source": event["source"], "event_id": event["event_id"]}
+    return {**known, **named, "state": "published", "present_at": now, "updated_at": now}
 
 
 def lag(now: datetime, chance: random.Random) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,8 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 
+from infra import tracing
+from infra.tls import Tls
 from serving import contract
 from serving.errors import (
     ModelMisbehaved,
@@ -70,6 +72,8 @@ REFUSALS = frozenset(
     }
 )
 
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+METADATA_METHOD = "/tensorflow.serving.PredictionService/GetModelMetadata"
 STATUS_METHOD = "/tensorflow.serving.ModelService/GetModelStatus"
 
 Response = TypeVar("Response", bound=Message)
@@ -86,6 +90,7 @@ class GrpcModelServer:
         label: str | None = None,
         chosen: Callable[[], int | None] = lambda: None,
         deadline_s: float = DEFAULT_DEADLINE_S,
+        tls: Tls | None = None,
     ) -> None:
         """Open one channel for all calls; the server need not be there yet.
 
@@ -95,16 +100,20 @@ class GrpcModelServer:
             label: describe the version with this label instead of the newest one.
             chosen: names the version to describe instead, each time; None: none is chosen.
             deadline_s: seconds that one call may take.
+            tls: whom we trust, and as whom we come; None: the way is open.
+
+        Raises:
+            BadSetting: the files of ``tls`` are not usable.
         """
         self._address = address
         self._model = model
         self._label = label
         self._chosen = chosen
         self._deadline_s = deadline_s
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
-        prediction = "/tensorflow.serving.PredictionService"
-        self._predict = self._method(f"{prediction}/Predict", pb.PredictResponse)
-        self._metadata = self._method(f"{prediction}/GetModelMetadata", pb.GetModelMetadataResponse)
+        self._tls = tls
+        self._channel = _channel(address, tls)
+        self._predict = self._method(PREDICT, pb.PredictResponse)
+        self._metadata = self._method(METADATA_METHOD, pb.GetModelMetadataResponse)
         self._status = self._method(STATUS_METHOD, pb.GetModelStatusResponse)
 
     def describe(self) -> ServedModel:
@@ -135,11 +144,11 @@ class GrpcModelServer:
             version=pb.Int64(value=version),
             signature_name=contract.SERVING_DEFAULT,
         )
-        answer = self._predict(
-            pb.PredictRequest(
-                model_spec=spec, inputs={contract.TILES: from_uint8(tiles)}, output_filter=wanted
-            )
+        request = pb.PredictRequest(
+            model_spec=spec, inputs={contract.TILES: from_uint8(tiles)}, output_filter=wanted
         )
+        with tracing.span(PREDICT.lstrip("/"), tracing.Kind.CLIENT, self._facts(version, tiles)):
+            answer = self._predict(request)
         count, height, width, channels = tiles.shape
         size = (count, contract.SCALE * height, contract.SCALE * width)
         return Doubled(
@@ -239,7 +248,7 @@ class GrpcModelServer:
 
         def method(request: Any) -> Response:
             try:
-                answer: Response = call(request, timeout=self._deadline_s)
+                answer: Response = call(request, timeout=self._deadline_s, metadata=_trace())
             except grpc.RpcError as error:
                 pinned = request.model_spec.HasField("version")
                 raise self._in_our_words(error, pinned=pinned) from error
@@ -254,11 +263,24 @@ class GrpcModelServer:
             response_deserializer=response.FromString,
         )
 
+    def _facts(self, version: int, tiles: NDArray[np.uint8]) -> tracing.Facts:
+        return {
+            "rpc.system": "grpc",
+            "rpc.service": "tensorflow.serving.PredictionService",
+            "rpc.method": "Predict",
+            "server.address": self._address,
+            "doublet.model": self._model,
+            "doublet.version": version,
+            "doublet.tiles": len(tiles),
+        }
+
     def _in_our_words(self, error: grpc.RpcError, *, pinned: bool) -> ModelServerError:
         code = error.code()
         # Only the first line: below it, TensorFlow lists its graph's nodes.
         detail = (error.details() or "").partition("\n")[0] or code.name
         where = f"the model server at {self._address}"
+        if code is grpc.StatusCode.UNAVAILABLE and self._tls:
+            detail = self._tls.objection(self._address) or detail
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return ModelServerSlow(f"{where} did not answer within {self._deadline_s:g} s")
         if code is grpc.StatusCode.NOT_FOUND and pinned:
@@ -268,6 +290,20 @@ class GrpcModelServer:
         if code in REFUSALS:
             return ModelRefused(f"{self._model} refused the request: {detail}")
         return ModelMisbehaved(f"{self._model} failed with {code.name}: {detail}")
+
+
+def _channel(address: str, tls: Tls | None) -> grpc.Channel:
+    if tls is None:
+        return grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    authorities, certificate, key = tls.contents()
+    credentials = grpc.ssl_channel_credentials(authorities, key, certificate)
+    return grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+
+
+def _trace() -> tuple[tuple[str, str], ...] | None:
+    """The span at hand, as gRPC's metadata."""
+    traceparent = tracing.traceparent()
+    return ((tracing.TRACEPARENT, traceparent),) if traceparent else None
 
 
 def _output(answer: pb.PredictResponse, name: str) -> pb.Tensor:

@@ -86,9 +86,22 @@ def test_every_verb_that_the_readme_names_is_in_the_makefile() -> None:
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
 
 
-def test_every_test_that_the_guarantees_of_intake_name_exists() -> None:
-    page = (DOCS / "guarantees-intake.md").read_text()
-    named = re.findall(r"`((?:\w+/)+test_\w+\.py)(?:::(test_\w+))?`", page)
+@pytest.mark.parametrize("page", [DOCS / "guarantees-intake.md", REPOSITORY / "SECURITY.md"])
+def test_every_test_that_a_table_names_exists(page: Path) -> None:
+    named = named_tests(page.read_text())
     assert len(named) >= 25
     for file, name in named:
         assert f"def {name}" in (REPOSITORY / "tests" / file).read_text(), f"{file} has no {name}"
+
+
+def test_every_threat_names_the_test_that_shows_what_stops_it() -> None:
+    table = (REPOSITORY / "SECURITY.md").read_text().partition("## Who")[2].partition("\n## ")[0]
+    threats = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(threats) >= 15
+    for threat in threats:
+        assert named_tests(threat), threat
+
+
+def named_tests(text: str) -> list[tuple[str, str]]:
+    """File and, where one is named, function."""
+    return re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?`", text)

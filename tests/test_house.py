@@ -40,8 +40,8 @@ def test_the_arrows_between_the_rooms(room: str) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("consumers.__main__", {"tensorflow", "keras", "streamlit"}),
-        ("producers.__main__", {"tensorflow", "keras", "streamlit"}),
+        ("consumers.__main__", {"tensorflow", "keras", "streamlit", "opentelemetry"}),
+        ("producers.__main__", {"tensorflow", "keras", "streamlit", "opentelemetry"}),
         ("infra.stack.up", {"tensorflow", "keras", "streamlit"}),
         ("doublet", {"tensorflow", "keras", "streamlit", "kafka", "sqlalchemy"}),
     ],

@@ -118,7 +118,7 @@ def _ledger() -> Ledger:
 def _read(row: DeadLetter) -> Letter:
     current = settings()
     with LogReader(current) as reader:
-        return letter_of(row, reader, open_blob_store(current.blobs))
+        return letter_of(row, reader, open_blob_store(current))
 
 
 def _known(reasons: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+import time
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -14,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.access import Right, visitor_right
 from dashboard.api import problems
@@ -23,7 +24,9 @@ from dashboard.api.problems import Problem
 from dashboard.api.progress import as_document, as_events
 from dashboard.connections import database, submitter
 from dashboard.files import attached
+from dashboard.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from dashboard.queries.pictures import StoredFile
+from infra import tracing
 from infra.admission import Limits
 from infra.settings import settings
 from producers.api_keys import ApiKeys
@@ -39,6 +42,13 @@ _NOT_KEPT = {"cache-control": "no-store"}
 
 
 async def _hand_in(request: Request) -> Response:
+    facts = {"http.request.method": "POST", "http.route": "/v1/images"}
+    parent = request.headers.get(tracing.TRACEPARENT)
+    with tracing.span("POST /v1/images", tracing.Kind.SERVER, facts, parent):
+        return await _taken(request)
+
+
+async def _taken(request: Request) -> Response:
     name, again = _question(request)
     # No other type: a page of another site cannot make a browser send one of these unasked.
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -142,6 +152,22 @@ def _submit(name: str, path: Path, again: bool) -> Receipt:
     return submitter().submit(name, path, again=again)
 
 
+_ROUTES = [
+    Route("/v1/images", _hand_in, methods=["POST"]),
+    Route("/v1/images/{id}", _follow, methods=["GET"]),
+    Route("/v1/images/{id}/result", _result, methods=["GET"]),
+    Route("/v1/openapi.json", _openapi, methods=["GET"]),
+]
+
+
+def _pattern(scope: Scope) -> tuple[str, str]:
+    """Method and address of a request that was answered, for counting; what was made up is one."""
+    for route in _ROUTES:
+        if scope.get("endpoint") is route.endpoint and scope["method"] in (route.methods or ()):
+            return scope["method"], route.path
+    return "other", "other"
+
+
 class HttpDoor:
     """Answers what is below ``/v1``, in front of the pages: those have answers of their own for
     odd addresses, which are no problem documents."""
@@ -149,15 +175,23 @@ class HttpDoor:
     def __init__(self, pages: ASGIApp) -> None:
         self._pages = pages
         self._door = Starlette(
-            routes=[
-                Route("/v1/images", _hand_in, methods=["POST"]),
-                Route("/v1/images/{id}", _follow, methods=["GET"]),
-                Route("/v1/images/{id}/result", _result, methods=["GET"]),
-                Route("/v1/openapi.json", _openapi, methods=["GET"]),
-            ],
+            routes=_ROUTES,
             exception_handlers=problems.HANDLERS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        inside = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        await (self._door if inside else self._pages)(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            return await self._pages(scope, receive, send)
+        began, status = time.monotonic(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._door(scope, receive, noting)
+        finally:
+            method, path = _pattern(scope)
+            HTTP_REQUESTS.labels(method, path, str(status)).inc()
+            HTTP_SECONDS.labels(method, path).observe(time.monotonic() - began)

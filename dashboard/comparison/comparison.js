@@ -369,7 +369,7 @@ class Comparison {
     this.grip = onDivider || this.scale === 1 ? "divider" : "picture"
     this.stage.setPointerCapture(event.pointerId)
     this.pointers.set(event.pointerId, this.within(event))
-    if (this.grip === "divider") {
+    if (this.grip === "divider" && this.pointers.size === 1) {
       this.splitUnder(event)
       this.divider.focus({ preventScroll: true })
     }

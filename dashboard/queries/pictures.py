@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from dashboard.queries.counting import counted
 from dashboard.queries.running import STAGES
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Lane, LetterState, Result
 from producers.results import doubled_name
@@ -14,8 +15,8 @@ LARGEST_ID = 2**63 - 1
 """What a database's integer holds; an address may name any number."""
 
 
-MOST_COUNTED = 10_000
-"""Pictures that a list counts, and leads to: whoever looks for an older one narrows the list."""
+NAMES_SEARCHED = 100_000
+"""Of the newest pictures, whose names are read for a part of one: in some 50 ms."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class PictureFilter:
     states: tuple[ImageState, ...] = ()
     lane: Lane | None = None
     name: str = ""
-    """Part of the name, in any case."""
+    """Part of the name, in any case; looked for among the NAMES_SEARCHED newest pictures."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class PictureLine:
 
 def count_pictures(session: Session, which: PictureFilter) -> int:
     """How many pictures pass the filter; MOST_COUNTED where there are at least so many."""
-    counted = select(Image.id).where(*_conditions(which)).limit(MOST_COUNTED).subquery()
-    return session.scalar(select(func.count()).select_from(counted)) or 0
+    return session.scalar(select(counted(select(Image.id).where(*_conditions(which))))) or 0
 
 
 def pictures(
@@ -85,6 +85,8 @@ def _conditions(which: PictureFilter) -> list[ColumnElement[bool]]:
     if which.lane:
         conditions.append(Image.lane == which.lane)
     if which.name:
+        newest = select(func.max(Image.id)).scalar_subquery()
+        conditions.append(Image.id > newest - NAMES_SEARCHED)
         conditions.append(Image.name.icontains(which.name, autoescape=True))
     return conditions
 

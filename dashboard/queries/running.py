@@ -1,13 +1,13 @@
 """How the system runs: its parts, its speed, its lag."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from infra.database.models import Delivery, LagSample, Outcome, Part, PartState, Result
+from infra.database.models import LagSample, Part, PartState, Result
 
 STAGES = ("queue", "decode", "tile", "model", "join", "store")
 """What a picture goes through, in this order; each is a column of ``results``."""
@@ -50,16 +50,6 @@ def parts(session: Session) -> list[PartRow]:
         )
         for part in rows
     ]
-
-
-def outcomes(session: Session) -> Counter[Outcome]:
-    """How many records ended in which way, as far as the database alone knows."""
-    rows = session.execute(
-        select(Delivery.outcome, func.count())
-        .where(Delivery.outcome.is_not(None))
-        .group_by(Delivery.outcome)
-    )
-    return Counter({outcome: count for outcome, count in rows if outcome is not None})
 
 
 # Throughput and latency

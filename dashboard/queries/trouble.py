@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from dashboard.queries.counting import counted
 from infra.database.faults import Fault
 from infra.database.models import DeadLetter, Image, LetterState
 from infra.dead_letters.ledger import Selection
@@ -57,9 +58,10 @@ def letters(session: Session, selection: Selection, *, offset: int, limit: int) 
 
 
 def by_state(session: Session) -> Counter[LetterState]:
-    """How many letters there are in each state."""
-    rows = session.execute(select(DeadLetter.state, func.count()).group_by(DeadLetter.state))
-    return Counter(dict(rows.all()))
+    """How many letters there are in each state, as far as they are counted."""
+    letters = select(DeadLetter.id)
+    numbers = [counted(letters.where(DeadLetter.state == state)) for state in LetterState]
+    return Counter(dict(zip(LetterState, session.execute(select(*numbers)).one(), strict=True)))
 
 
 def by_topic(session: Session, selection: Selection) -> Counter[str]:
@@ -73,5 +75,5 @@ def by_topic(session: Session, selection: Selection) -> Counter[str]:
 
 
 def count_faults(session: Session) -> int:
-    """How many faults are kept."""
-    return session.scalar(select(func.count(Fault.id))) or 0
+    """How many faults are kept, as far as they are counted."""
+    return session.scalar(select(counted(select(Fault.id)))) or 0

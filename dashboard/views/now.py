@@ -312,9 +312,13 @@ def _drained(sampled: Drain) -> str:
     return words.duration(sampled.drained_in)
 
 
-def _device(part: PartHealth) -> str:
+def _about(part: PartHealth) -> str:
+    """Version, device and restarts: in one column, so that the table fits a phone."""
     device = words.literal(part.device)
-    return f":red[:material/warning: {device}]" if part.on_another_device else device
+    if part.on_another_device:
+        device = f":red[:material/warning: {device}]"
+    restarts = words.plural(part.restarts, "restart") if part.restarts else ""
+    return ", ".join(filter(None, [part.version, device, restarts]))
 
 
 def _parts(standing: Standing) -> None:
@@ -325,11 +329,9 @@ def _parts(standing: Standing) -> None:
                     f"{ICONS[part.health]}\N{NO-BREAK SPACE}{part.name}" for part in standing.parts
                 ],
                 "Says": [part.says for part in standing.parts],
-                "Version": [part.version for part in standing.parts],
-                "Device": [_device(part) for part in standing.parts],
-                "Restarts": [part.restarts for part in standing.parts],
+                "Is": [_about(part) for part in standing.parts],
                 "Seen": [
-                    words.ago(part.seen_at, standing.at) if part.seen_at else "just now"
+                    words.ago(part.seen_at, standing.at) if part.seen_at else "asked now"
                     for part in standing.parts
                 ],
             }

@@ -6,8 +6,8 @@ from dashboard import files, words
 from dashboard.addresses import here
 from dashboard.badges import LANES, badges
 from dashboard.connections import database
+from dashboard.queries.counting import MOST_COUNTED
 from dashboard.queries.pictures import (
-    MOST_COUNTED,
     PictureFilter,
     PictureLine,
     count_pictures,

@@ -78,7 +78,7 @@ def dead_letters() -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    of_all = ", ".join(f"{numbers[state]:,} {state.value}" for state in LetterState)
+    of_all = ", ".join(f"{words.counted(numbers[state])} {state.value}" for state in LetterState)
     st.caption(f"{state.value.capitalize()}: {STATES[state]}. There are {of_all}.")
     everything = Selection(frozenset({state}))
     counts = Ledger(database()).counts(everything)

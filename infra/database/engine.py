@@ -51,6 +51,11 @@ class Database:
             self.engine = _engine(url)
         except (ArgumentError, NoSuchModuleError) as error:
             raise BadDatabaseUrl(f"DATABASE_URL is not usable: {error}") from error
+        except ValueError:  # it quotes what stands in the port's place: often half a password
+            raise BadDatabaseUrl(
+                "DATABASE_URL is not usable: its port is not a number; write `@`, `:` and `/` in a "
+                "password as %40, %3A and %2F"
+            ) from None
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(
             self.engine.execution_options(read_only=True), expire_on_commit=False

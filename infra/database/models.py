@@ -109,6 +109,18 @@ class AlertKind(StrEnum):
     """A partition did not move while there was something to take."""
     DELETED = "deleted"
     """Records were deleted before they were delivered."""
+    BOOKS = "books"
+    """They do not add up."""
+    LAG = "lag"
+    """A record waits for too long."""
+    WAITING = "waiting"
+    """A consumer has waited for a part for too long."""
+    DEAD_LETTERS = "dead letters"
+    """Many records died within an hour."""
+    APOD_LATE = "APOD late"
+    """A day's picture has not come."""
+    DISK = "disk"
+    """It is nearly full."""
 
 
 class Base(DeclarativeBase):
@@ -138,6 +150,8 @@ class Image(Base):
         UniqueConstraint("source", "event_id"),
         Index("ix_images_state_received", "state", "received_at"),
         Index("ix_images_received", "received_at"),
+        Index("ix_images_lane_received", "lane", "received_at"),
+        Index("ix_images_lane_state_received", "lane", "state", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -217,7 +231,7 @@ class Delivery(Base):
     """One per consumed Kafka record: what the books are kept in."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_outcome", "topic", "partition", "outcome"),)
+    __table_args__ = (Index("ix_deliveries_outcome", "topic", "partition", "outcome", "offset"),)
 
     topic: Mapped[str] = mapped_column(String(249), primary_key=True)
     partition: Mapped[int] = mapped_column(primary_key=True)
@@ -252,7 +266,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letters"
     __table_args__ = (
         UniqueConstraint("topic", "partition", "offset"),
-        Index("ix_dead_letters_state", "state"),
+        Index("ix_dead_letters_state_reason", "state", "reason"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -71,7 +71,7 @@ def open_replay(settings: Settings, database: Database, policy: ReplayPolicy) ->
     Raises:
         Unavailable: Kafka or the blob store is away.
     """
-    blobs = open_blob_store(settings.blobs)
+    blobs = open_blob_store(settings)
     with LogReader(settings) as reader, closing(KafkaEventLog(settings)) as events:
         yield Replay(Parts(Ledger(database), reader, events, blobs), policy)
 

@@ -8,9 +8,19 @@ from typing import Any, Protocol
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)
 
-from infra.errors import DoubletError, Unavailable
+from infra import tls
+from infra.errors import BadSetting, DoubletError, Unavailable
 from infra.eventlog.headers import accept_any_header_name
 from infra.eventlog.topics import ENVELOPE_ROOM, GROUP, topics
 from infra.settings import Settings
@@ -29,8 +39,13 @@ _SESSION_MS = 15_000
 """A consumer that was not heard of for so long has lost its partitions to the others."""
 
 
+_REFUSALS = (AuthorizationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
+_SILENCES = (KafkaConnectionError, KafkaTimeoutError)
+"""All that kafka-python says where TLS does not come about, for whatever reason."""
+
+
 class EventLogUnavailable(Unavailable):
-    """Kafka cannot be reached, or does not answer in time."""
+    """Kafka cannot be reached, does not answer in time, or refuses us."""
 
     part = "Kafka"
 
@@ -98,15 +113,45 @@ class KafkaEventLog:
     def _open(self) -> KafkaProducer:
         with translated(self._settings):
             return KafkaProducer(
-                bootstrap_servers=self._settings.bootstrap_servers,
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
-                reconnect_backoff_max_ms=_RECONNECT_MS,
+                **_way(self._settings),
                 delivery_timeout_ms=_SEND_MS,
                 request_timeout_ms=_SEND_MS // 2,
                 max_block_ms=_SEND_MS,
                 max_request_size=max(self._limits.values()),
                 allow_auto_create_topics=False,
             )
+
+
+def _way(settings: Settings) -> dict[str, Any]:
+    """How every client finds Kafka, and as whom it comes.
+
+    Raises:
+        BadSetting: the settings of the way contradict each other, or name files of no use.
+    """
+    way: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "bootstrap_timeout_ms": _BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": _RECONNECT_MS,
+    }
+    if encryption := tls.to_kafka(settings):
+        encryption.context()
+        # Files, not this context: a certificate that was renewed is taken at the next connection.
+        way |= {
+            "security_protocol": settings.kafka_security_protocol,
+            "ssl_cafile": encryption.ca_file or None,
+            "ssl_certfile": encryption.certificate_file or None,
+            "ssl_keyfile": encryption.key_file or None,
+        }
+    if settings.kafka_security_protocol == "SASL_SSL":
+        password = settings.kafka_sasl_password.get_secret_value()
+        if not settings.kafka_sasl_username or not password:
+            raise BadSetting("SASL_SSL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+        way |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password,
+        }
+    return way
 
 
 def _size(key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> int:
@@ -144,9 +189,7 @@ def open_consumer(
     accept_any_header_name()
     with translated(settings):
         consumer = KafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers,
-            bootstrap_timeout_ms=_BOOTSTRAP_MS,
-            reconnect_backoff_max_ms=_RECONNECT_MS,
+            **_way(settings),
             group_id=GROUP,
             group_instance_id=member,
             # Offsets are committed after the database, never by a clock.
@@ -199,9 +242,7 @@ def open_reader(settings: Settings) -> KafkaConsumer:
     accept_any_header_name()
     with translated(settings):
         return KafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers,
-            bootstrap_timeout_ms=_BOOTSTRAP_MS,
-            reconnect_backoff_max_ms=_RECONNECT_MS,
+            **_way(settings),
             enable_auto_commit=False,
             max_partition_fetch_bytes=settings.message_limit_bytes + 2 * ENVELOPE_ROOM,
             allow_auto_create_topics=False,
@@ -217,9 +258,7 @@ def open_admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """
     with translated(settings):
         admin = KafkaAdminClient(
-            bootstrap_servers=settings.bootstrap_servers,
-            bootstrap_timeout_ms=_BOOTSTRAP_MS,
-            reconnect_backoff_max_ms=_RECONNECT_MS,
+            **_way(settings),
             request_timeout_ms=_SEND_MS,
         )
         try:
@@ -235,6 +274,22 @@ def translated(settings: Settings) -> Iterator[None]:
         yield
     except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
         raise _too_large(settings) from error
+    except _REFUSALS as error:
+        where = ",".join(settings.bootstrap_servers)
+        raise EventLogUnavailable(f"Kafka at {where} refuses us: {error}") from error
     except (KafkaError, OSError) as error:
         where = ",".join(settings.bootstrap_servers)
-        raise EventLogUnavailable(f"Kafka at {where} does not answer: {error}") from error
+        reason = _objection(settings, error) if isinstance(error, _SILENCES) else error
+        raise EventLogUnavailable(f"Kafka at {where} does not answer: {reason}") from error
+
+
+def _objection(settings: Settings, error: KafkaError) -> str:
+    """What kafka-python does not say of a silence."""
+    encryption = tls.to_kafka(settings)
+    objections = map(encryption.objection, settings.bootstrap_servers) if encryption else ()
+    if objection := next(filter(None, objections), ""):
+        return objection
+    if settings.kafka_security_protocol == "SASL_SSL":
+        # The refusal is lost where Kafka hangs up before kafka-python has read it.
+        return f"{error}, or it refuses KAFKA_SASL_USERNAME with its password"
+    return str(error)

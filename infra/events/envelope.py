@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from infra.events.reasons import Reason, Refused
+from infra.tracing import TRACEPARENT, trace_id
 
 Headers = list[tuple[str, bytes]]
 
@@ -57,6 +58,9 @@ class Envelope:
             "traceparent": self.traceparent,
         }
         headers = [(_PREFIX + name, text.encode()) for name, text in attributes.items() if text]
+        if self.traceparent:
+            # Where tracers that know nothing of CloudEvents look for it.
+            headers.append((TRACEPARENT, self.traceparent.encode()))
         return [*headers, (_CONTENT_TYPE, self.content_type.encode())]
 
 
@@ -73,6 +77,22 @@ def has_attributes(headers: Iterable[tuple[str, bytes | None]]) -> bool:
     headers = list(headers)
     structured = (content_type_of(headers) or "").startswith(_STRUCTURED)
     return structured or any(name.startswith(_PREFIX) for name, _ in headers)
+
+
+def traceparent_of(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> str | None:
+    """The span that a record was sent in, whatever else is wrong with it; None where it says none.
+
+    A header of W3C's name was written last, by whoever sent the record itself.
+    """
+    headers = list(headers)
+    told = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
+    candidates = [told.get(TRACEPARENT), told.get(_PREFIX + TRACEPARENT)]
+    if (content_type_of(headers) or "").startswith(_STRUCTURED):
+        try:
+            candidates.append(_read_structured(value or b"").traceparent)
+        except BadEvent:
+            return None  # as it will be refused
+    return next((found for found in candidates if trace_id(found)), None)
 
 
 def read_envelope(headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> Envelope:

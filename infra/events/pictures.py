@@ -66,7 +66,6 @@ class Submission:
     remark: str | None = None
     """What the sender says that a viewer must be told."""
     sent_at: datetime | None = None
-    traceparent: str | None = None
     model: str | None = None
     """The model that is asked for; None leaves it to the consumer."""
 
@@ -182,7 +181,6 @@ def _inline(envelope: Envelope) -> Submission:
         name=envelope.subject or "unnamed",
         content=envelope.data,
         sent_at=envelope.time,
-        traceparent=envelope.traceparent,
     )
 
 
@@ -198,7 +196,6 @@ def _claimed(envelope: Envelope) -> Submission:
         copyright=data.get("copyright"),
         remark=data.get("remark"),
         sent_at=envelope.time,
-        traceparent=envelope.traceparent,
         model=data.get("model"),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from infra import logs
 from infra.errors import DoubletError
+from infra.settings import settings
 from serving.embedded.flags import parse
 from serving.embedded.hush import hushed
 from serving.embedded.ports import take
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         the exit code: 0 after a signal, 1 when it could not start.
     """
-    logs.configure("INFO")
+    logs.configure("INFO", settings().log_format)
     try:
         flags, ignored = parse(arguments)
         for name in ignored:

@@ -34,6 +34,9 @@ class Flags:
     enable_grpc_healthcheck_service: bool = _flag(
         True, "serve grpc.health.v1 (the official default is false)"
     )
+    ssl_config_file: str = _flag(
+        "", "text-format SSLConfig; the gRPC port is then encrypted, socket and REST stay open"
+    )
     monitoring_config_file: str = _flag("", "text-format MonitoringConfig; switches metrics on")
 
     # What to serve
@@ -88,7 +91,6 @@ IGNORED = (
 UNSUPPORTED = (
     "platform_config_file",
     "prefer_tflite_model",
-    "ssl_config_file",
     "use_alts_credentials",
 )
 """Official flags without which the answers, or who may read them, would not be what was meant."""

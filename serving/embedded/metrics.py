@@ -6,9 +6,10 @@ from collections import Counter
 from itertools import accumulate
 
 from serving.embedded.refusal import Refusal
+from serving.metrics import REQUEST_COUNT, REQUEST_LATENCY
 
-COUNT = ":tensorflow:serving:request_count"
-LATENCY = ":tensorflow:serving:request_latency"
+COUNT = REQUEST_COUNT.name
+LATENCY = REQUEST_LATENCY.name
 
 BOUNDS_US = [10 * 1.8**exponent for exponent in range(33)]
 """The official histogram's buckets: 10 microseconds to about 20 minutes."""

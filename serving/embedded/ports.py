@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import grpc
 
 from infra.errors import DoubletError
+from serving.embedded import config
 from serving.embedded.flags import Flags
+from serving.proto.ssl_pb2 import SSLConfig
 
 MAX_MESSAGE = 2**31 - 1
 """As in the official server: whatever protobuf can carry."""
@@ -31,6 +33,7 @@ def take(flags: Flags) -> Ports:
 
     Raises:
         PortTaken: naming the flag to change.
+        ConfigError: the certificate is not usable.
     """
     rest = _rest(flags)
     options = [
@@ -44,7 +47,8 @@ def take(flags: Flags) -> Ports:
     if flags.port:
         # gRPC would add a line of its own to the one that says what is wrong.
         _listen(flags.bind_address, flags.port, "--port").close()
-        _add(server, f"{flags.bind_address}:{flags.port}", "--port")
+        credentials = _credentials(flags.ssl_config_file) if flags.ssl_config_file else None
+        _add(server, f"{flags.bind_address}:{flags.port}", "--port", credentials)
     if flags.grpc_socket_path:
         _add(server, f"unix:{flags.grpc_socket_path}", "--grpc_socket_path")
     return Ports(server, rest)
@@ -78,8 +82,35 @@ def _listen(address: str, port: int, flag: str) -> socket.socket:
         ) from error
 
 
-def _add(server: grpc.Server, address: str, flag: str) -> None:
+def _credentials(path: str) -> grpc.ServerCredentials:
     try:
-        server.add_insecure_port(address)
+        found = config.read(path, SSLConfig())
+    except config.ConfigError:  # what it says may quote the key
+        raise config.ConfigError(f"cannot read {path} as a text-format SSLConfig") from None
+    try:
+        return grpc.ssl_server_credentials(
+            [(found.server_key.encode(), found.server_cert.encode())],
+            root_certificates=found.custom_ca.encode() or None,
+            require_client_auth=found.client_verify,
+        )
+    except ValueError as error:  # clients are to be verified, against nothing
+        raise config.ConfigError(f"{path} is not usable: {error}") from error
+
+
+def _add(
+    server: grpc.Server,
+    address: str,
+    flag: str,
+    credentials: grpc.ServerCredentials | None = None,
+) -> None:
+    try:
+        if credentials:
+            server.add_secure_port(address, credentials)
+        else:
+            server.add_insecure_port(address)
     except RuntimeError as error:
+        if credentials:  # the port was free a moment ago
+            raise config.ConfigError(
+                "--ssl_config_file holds no certificate and key that fit together"
+            ) from error
         raise PortTaken(f"cannot listen on {address}: choose another {flag}") from error

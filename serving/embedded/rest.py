@@ -28,12 +28,11 @@ from serving.embedded.api import Api
 from serving.embedded.metadata import SIGNATURE_DEF
 from serving.embedded.metrics import Metrics
 from serving.embedded.refusal import Refusal, invalid
+from serving.metrics import PATH as METRICS_PATH
 
 MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 POST_PATH = re.compile(MODEL + r":(?P<method>classify|regress|predict)", re.IGNORECASE)
 GET_PATH = re.compile(MODEL + r"(?:/(?P<method>metadata))?", re.IGNORECASE)
-
-METRICS_PATH = "/monitoring/prometheus/metrics"
 
 HTTP_STATUS = {
     grpc.StatusCode.CANCELLED: 499,

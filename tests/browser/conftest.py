@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from tests.browser.pages import LAUNCH_ARGUMENTS, PATIENCE_MS
 from tests.dashboard.day_seeding import seed_days
 from tests.dashboard.seeding import seed
+from tests.fixtures.blob_stores import blobs_at
 from tests.fixtures.openid import CLIENT_ID, CLIENT_SECRET, Provider, address_of
 from tests.fixtures.ports import free_ports
 
@@ -111,7 +111,7 @@ def _running(home: Path, *, rows: bool, **settings: str) -> Iterator[RunningDash
     upgrade(database)
     if rows:
         now = datetime.now(UTC)
-        seed(database, open_blob_store((home / "blobs").as_uri()), now, side=300)
+        seed(database, blobs_at((home / "blobs").as_uri()), now, side=300)
         seed_days(database, now)
     database.close()
     running = RunningDashboard(home, **settings)

@@ -136,6 +136,25 @@ class Comparison:
         """Screen pixels for a pixel of the result, per cent."""
         return int(self.figure.locator(".level").inner_text().removesuffix("%"))
 
+    def pinch(self, apart: float) -> None:
+        """Put two fingers down in the middle and draw them apart to so many times the distance."""
+        frame = self.stage.bounding_box()
+        assert frame
+        left, top = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+        reach = frame["width"] / 10
+        fingers = self.figure.page.context.new_cdp_session(self.figure.page)
+
+        def touch(kind: str, distance: float) -> None:
+            points = [] if kind == "touchEnd" else [(left - distance, top), (left + distance, top)]
+            touches = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+        touch("touchStart", reach)
+        for step in range(1, 9):
+            touch("touchMove", reach * (1 + (apart - 1) * step / 8))
+        touch("touchEnd", reach)
+        fingers.detach()
+
     def drag_to(self, share: float) -> None:
         """Drag the divider by mouse to this share of the frame's width."""
         frame = self.stage.bounding_box()

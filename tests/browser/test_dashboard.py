@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from infra.database.models import Part, PartState
+from tests.browser.accessibility import serious_faults
 from tests.browser.conftest import RunningDashboard
 from tests.browser.pages import window
 from tests.dashboard.seeding import encoded, starfield
@@ -33,6 +34,7 @@ def test_every_page_is_sound(
         for title in ("Pictures", "APOD", "Submit", "Now"):
             view.go_to(title)
             assert view.fits(), title
+            assert serious_faults(view.page) == [], title
         view.open(f"/pictures?picture={NEWEST}")
         view.comparison.ready()
         assert view.fits()
@@ -50,6 +52,7 @@ def test_every_page_is_sound_when_nothing_has_come_yet(
         expect(view.page.get_by_text("No picture has come yet.")).to_be_visible()
         view.go_to("APOD")
         expect(view.page.get_by_text("No day was doubled yet.")).to_be_visible()
+        assert serious_faults(view.page) == []
         view.go_to("Submit")
         view.require_sound()
 

@@ -10,12 +10,13 @@ from PIL import Image as Pillow
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from infra.blobs import Blob, open_blob_store
+from infra.blobs import Blob
 from infra.database.engine import Database
 from infra.database.models import Image, ImageState, Result
 from tests.browser.accessibility import serious_faults
 from tests.browser.conftest import RunningDashboard
 from tests.browser.pages import Comparison, window
+from tests.fixtures.blob_stores import blobs_at
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +71,23 @@ def test_the_divider_moves_by_touch(browser: Browser, dashboard: RunningDashboar
             frame["x"] + 0.75 * frame["width"], frame["y"] + frame["height"] / 2
         )
         assert comparison.split == pytest.approx(75, abs=1)
+
+
+def test_two_fingers_zoom_and_leave_the_divider_alone(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 390, "light") as view:
+        comparison = view.open(PICTURE).comparison
+        comparison.ready()
+        fitted, split = comparison.zoom, comparison.split
+        comparison.pinch(apart=3)
+        comparison.ready()
+        assert comparison.zoom == pytest.approx(3 * fitted, rel=0.05)
+        comparison.pinch(apart=1 / 3)
+        comparison.ready()
+        assert comparison.zoom == pytest.approx(fitted, rel=0.05)
+        assert comparison.split == pytest.approx(split, abs=12)  # where the first finger was
+        view.require_sound()
 
 
 def test_zooming_shows_single_pixels_of_both_at_the_same_place(
@@ -256,7 +274,7 @@ def _pixels(
         result = session.scalars(select(Result).where(Result.image_id == NEWEST)).one()
         hashes = (result.image.sha256, result.sha256, result.spread_sha256)
     database.close()
-    blobs = open_blob_store((dashboard.home / "blobs").as_uri())
+    blobs = blobs_at((dashboard.home / "blobs").as_uri())
     original, doubled, spread = (
         np.asarray(Pillow.open(io.BytesIO(blobs.get(Blob(sha256 or ""))))) for sha256 in hashes
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from infra.database.models import DeadLetter
@@ -21,6 +20,7 @@ from tests.browser.conftest import RunningDashboard
 from tests.browser.pages import window
 from tests.dashboard.seeding import seed
 from tests.dashboard.troubles import bad_day
+from tests.fixtures.blob_stores import blobs_at
 from tests.fixtures.brokers import BrokerFactory, LocalBroker
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # generous: CI is loaded
@@ -44,7 +44,7 @@ def troubled(kafka: LocalBroker, tmp_path: Path) -> Iterator[RunningDashboard]:
     database = Database(f"sqlite:///{tmp_path / 'doublet.sqlite'}")
     upgrade(database)
     now = datetime.now(UTC)
-    seed(database, open_blob_store((tmp_path / "blobs").as_uri()), now, side=64)
+    seed(database, blobs_at((tmp_path / "blobs").as_uri()), now, side=64)
     bad_day(database, now, letters=2)
     _bury(Settings(_env_file=None, kafka_bootstrap_servers=kafka.bootstrap), database)
     database.close()

@@ -51,7 +51,7 @@ class Stage:
         with open_admin(self.settings) as admin:
             ensure_topics(admin, self.settings)
         self.events = KafkaEventLog(self.settings)
-        self.blobs = open_blob_store(self.settings.blobs)
+        self.blobs = open_blob_store(self.settings)
 
     def start_consumer(self) -> subprocess.Popen[bytes]:
         environment = {

@@ -7,12 +7,17 @@ import pytest
 
 from consumers.breaker import Breaker
 from consumers.halt import Halt, HandedBack
-from consumers.health import answering
+from consumers.metrics import CONSUMER
 from consumers.status import Status
-from infra.settings import BadSetting
+from infra.errors import BadSetting
+from infra.health import Health, answering
 from serving.errors import ModelServerUnavailable
 from tests.consumers.world import NOON
 from tests.fixtures.ports import free_ports
+
+
+def of(status: Status) -> Health:
+    return Health(status.lives, status.is_ready, CONSUMER)
 
 
 class Probed:
@@ -34,7 +39,7 @@ class Probed:
 @pytest.fixture
 def probed() -> Iterator[Probed]:
     probed = Probed()
-    with answering(probed.address, probed.status):
+    with answering("CONSUMER_HEALTH", probed.address, of(probed.status)):
         yield probed
 
 
@@ -69,11 +74,11 @@ def test_a_loop_that_does_not_turn_is_not_alive(probed: Probed) -> None:
 
 
 def test_another_path_is_told_what_there_is(probed: Probed) -> None:
-    assert probed.ask("/") == (404, "there are /livez and /readyz")
+    assert probed.ask("/") == (404, "there are /livez, /readyz and /metrics")
 
 
 def test_without_an_address_nothing_is_opened() -> None:
-    with answering("", Status(Breaker(Halt()))):
+    with answering("CONSUMER_HEALTH", "", of(Status(Breaker(Halt())))):
         pass
 
 
@@ -81,6 +86,6 @@ def test_without_an_address_nothing_is_opened() -> None:
 def test_an_address_that_cannot_be_opened_is_one_clear_line(address: str) -> None:
     with (
         pytest.raises(BadSetting, match="CONSUMER_HEALTH"),
-        answering(address, Status(Breaker(Halt()))),
+        answering("CONSUMER_HEALTH", address, of(Status(Breaker(Halt())))),
     ):
         pass

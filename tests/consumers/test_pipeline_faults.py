@@ -15,8 +15,8 @@ from consumers.pipeline import (
     Journey,
     ModelSick,
     ModelUnfit,
-    NoScratchSpace,
 )
+from consumers.scratch import NoScratchSpace
 from consumers.status import Status
 from infra.blobs import Blob
 from infra.database.models import (

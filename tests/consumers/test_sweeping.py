@@ -14,10 +14,11 @@ from consumers.commands import commands
 from consumers.sweeping import Sweeper, SweepPolicy
 from infra.blobs import Blob, BlobMissing
 from infra.database.models import Image, Result
+from infra.errors import BadSetting
 from infra.eventlog.clients import TopicsMissing, open_admin, open_consumer
 from infra.eventlog.topics import INTAKE, UPLOADS
 from infra.events.pictures import ClaimCheck, upload_event
-from infra.settings import BadSetting, Settings, settings
+from infra.settings import Settings, settings
 from tests.consumers.dead_letters.yard import Yard, picture
 from tests.fixtures.brokers import BrokerFactory
 

@@ -24,7 +24,7 @@ from consumers.status import Status
 from consumers.tile_calls import TileRetryPolicy
 from consumers.worker import Worker
 from infra.admission import Limits
-from infra.blobs import BlobStore, open_blob_store
+from infra.blobs import BlobStore
 from infra.database.engine import Database
 from infra.database.models import (
     Delivery,
@@ -38,6 +38,7 @@ from infra.events.pictures import ClaimCheck, upload_event
 from serving.errors import (
     ModelServerError,
 )
+from tests.fixtures.blob_stores import blobs_at
 from tests.fixtures.model_servers import FakeModelServer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ class World:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.folder = folder
-        self.blobs: BlobStore = open_blob_store(folder.as_uri())
+        self.blobs: BlobStore = blobs_at(folder.as_uri())
         self.events = RecordedEvents()
         self.model = FakeModelServer(radius=2)
         self.halt = Halt()

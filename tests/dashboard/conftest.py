@@ -58,7 +58,7 @@ def away(configure: Callable[..., Settings]) -> Iterator[Settings]:
 @pytest.fixture
 def seeded(away: Settings, sqlite: Database) -> Seed:
     """The database and the blob store of `away`, with some pictures in every state."""
-    return seed(sqlite, open_blob_store(away.blobs), datetime.now(UTC))
+    return seed(sqlite, open_blob_store(away), datetime.now(UTC))
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ from infra.database.models import (
 )
 from infra.eventlog.topics import APOD, UPLOADS
 from infra.events.reasons import Reason
+from infra.tally import open_partition
 
 NAMES = (
     "The Veil Nebula",
@@ -73,6 +74,7 @@ class Seed:
             settled_at=image.settled_at if outcome else None,
         )
         session.add(delivery)
+        open_partition(session, *partition)
         self.ends[partition] += 1
         if outcome:
             self.committed[partition] = self.ends[partition]

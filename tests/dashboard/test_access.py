@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from dashboard.access import Right, right_of, secrets
-from infra.settings import BadSetting, Settings
+from infra.errors import BadSetting
+from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.test_files import fetching
 

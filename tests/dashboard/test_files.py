@@ -20,6 +20,7 @@ from infra.database.engine import Database
 from infra.database.models import Image, ImageState, Result
 from infra.settings import Settings
 from tests.dashboard.seeding import Seed, encoded, starfield
+from tests.fixtures.blob_stores import blobs_at
 
 Fetch = Callable[[str], httpx.Response]
 
@@ -27,7 +28,7 @@ Fetch = Callable[[str], httpx.Response]
 @pytest.fixture
 def blobs(away: Settings) -> BlobStore:
     """The blob store of `away`."""
-    return open_blob_store(away.blobs)
+    return open_blob_store(away)
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_without_the_blob_store_it_is_unavailable(
     fetch: Fetch, blobs: BlobStore, away: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(away.blobs.removeprefix("file://"))
-    monkeypatch.setattr(files, "blob_store", lambda: open_blob_store("file:///proc/no/such/store"))
+    monkeypatch.setattr(files, "blob_store", lambda: blobs_at("file:///proc/no/such/store"))
     assert fetch(files.thumbnail_address("1" * 64)).status_code == 503
     assert folder.is_dir()
 

@@ -39,7 +39,7 @@ def canary(
 ) -> Settings:
     """A seeded system whose model server has versions 1 and 2."""
     current = configure(MODEL_SERVER=canary_model_server.address)
-    seed(sqlite, open_blob_store(current.blobs), datetime.now(UTC))
+    seed(sqlite, open_blob_store(current), datetime.now(UTC))
     return current
 
 

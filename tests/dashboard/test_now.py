@@ -138,7 +138,7 @@ def running(
 ) -> tuple[Settings, Seed]:
     """A seeded system whose Kafka is there and holds the same records."""
     current = configure(KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap)
-    filled = seed(sqlite, open_blob_store(current.blobs), datetime.now(UTC))
+    filled = seed(sqlite, open_blob_store(current), datetime.now(UTC))
     if not accepted:
         accept(current, filled)
         accepted["yes"] = True
@@ -188,8 +188,8 @@ def test_all_is_well_only_with_the_model_server(
     assert not page.warning
     says = " ".join(page.table[-1].value["Says"])
     assert f"answers at {embedded_model_server.address}, doublet version 1 (stable)" in says
-    device = next(text for text in page.table[-1].value["Device"] if text)
-    assert re.match(r"(CPU|GPU).*\\\(asked for\\: auto\\\)", device)
+    about = " ".join(page.table[-1].value["Is"])
+    assert re.search(r"(CPU|GPU).*\\\(asked for\\: auto\\\)", about)
 
 
 def _markdown(page: AppTest) -> str:

@@ -14,7 +14,8 @@ from consumers.png import PngWriter
 from dashboard import png_rows
 from dashboard.previews import NoPreview, Preview
 from dashboard.pyramids import TILE, NoRoomForTiles, NoSuchTile, Pyramids
-from infra.blobs import BlobStore, open_blob_store
+from infra.blobs import BlobStore
+from tests.fixtures.blob_stores import blobs_at
 
 MOST = 10_000_000
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
@@ -22,7 +23,7 @@ CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
-    return open_blob_store((tmp_path / "blobs").as_uri())
+    return blobs_at((tmp_path / "blobs").as_uri())
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from dashboard.queries import pictures as pictures_queries
 from dashboard.queries import running
 from dashboard.queries.pictures import PictureFilter, count_pictures, original_file, result_file
-from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.models import Image, ImageState, LagSample, Lane, Outcome
+from infra.tally import settled_by_the_database
 from tests.dashboard.seeding import Seed, seed
+from tests.fixtures.blob_stores import blobs_at
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def filled(database: Database, tmp_path: Path) -> Seed:
     """The database with some pictures in every state."""
-    return seed(database, open_blob_store((tmp_path / "blobs").as_uri()), NOW, done=4, side=64)
+    return seed(database, blobs_at((tmp_path / "blobs").as_uri()), NOW, done=4, side=64)
 
 
 def test_parts_and_outcomes(database: Database, filled: Seed) -> None:
@@ -30,7 +31,7 @@ def test_parts_and_outcomes(database: Database, filled: Seed) -> None:
             "dashboard",
             "scheduler",
         ]
-        assert running.outcomes(session) == {
+        assert settled_by_the_database(session) == {
             Outcome.DONE: 4,
             Outcome.DUPLICATE: 1,
             Outcome.SKIPPED: 1,

@@ -36,7 +36,7 @@ def test_all_is_well_and_a_difference_is_not(
     current = configure(
         KAFKA_BOOTSTRAP_SERVERS=kafka.bootstrap, MODEL_SERVER=embedded_model_server.address
     )
-    accept(current, seed(sqlite, open_blob_store(current.blobs), datetime.now(UTC)))
+    accept(current, seed(sqlite, open_blob_store(current), datetime.now(UTC)))
 
     answer = CliRunner().invoke(commands, ["--json"])
     document = json.loads(answer.output)

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra.blobs import open_blob_store
 from infra.books import Account
 from infra.database.models import Image
 from tests.consumers.consuming import Site, wait_until
 from tests.faults.drills import Drill
 from tests.faults.lengths import lasting
+from tests.fixtures.blob_stores import blobs_at
 from tests.fixtures.proxies import Proxy
 
 
@@ -23,7 +23,7 @@ def way(
     """The site's blobs lie in an S3 bucket behind this proxy."""
     with closing(Proxy(int(s3_server.rpartition(":")[2]))) as way:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{way.port}")
-        site.world.blobs = open_blob_store(s3_bucket)
+        site.world.blobs = blobs_at(s3_bucket)
         site.world.pipeline = replace(site.world.pipeline, blobs=site.world.blobs)
         yield way
 

@@ -18,10 +18,11 @@ from consumers.crash_points import CrashPoint
 from consumers.departures import Departures
 from infra.books import Account
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Outcome, Result
+from infra.errors import BadSetting
 from infra.eventlog.clients import open_consumer
 from infra.eventlog.topics import INTAKE
 from infra.events.reasons import Reason
-from infra.settings import BadSetting, Settings, settings
+from infra.settings import Settings, settings
 from serving.model_server import Doubled, ModelServer
 from tests.consumers.consuming import SOON, Site, wait_until
 from tests.consumers.forks import fork_consumer

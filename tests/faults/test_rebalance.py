@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from infra.database.engine import Database
 from infra.database.models import Image, Result
@@ -32,7 +33,7 @@ class Herd:
         self._environment = {
             "DOUBLET_HOME": str(folder),
             "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-            "DATABASE_URL": settings.database_url,
+            "DATABASE_URL": settings.database,
             "BLOB_STORE": settings.blob_store,
             "LOG_LEVEL": "ERROR",
         }
@@ -101,7 +102,7 @@ def site(
 ) -> Iterator[Site]:
     with site_on(private_broker, sqlite, tmp_path) as site:
         changes: dict[str, Any] = {
-            "database_url": str(sqlite.engine.url),
+            "database_url": SecretStr(str(sqlite.engine.url)),
             "blob_store": (tmp_path / "blobs").as_uri(),
         }
         site.settings = site.settings.model_copy(update=changes)

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import infra.commands
-from infra.alerts import Alerts, open_alerts, past_alerts
+from infra.alerts import Alerts, Findings, open_alerts, past_alerts
 from infra.database.engine import Database
 from infra.database.models import AlertKind
 from infra.settings import Settings
@@ -64,3 +64,31 @@ def test_what_was_cleared_says_by_whom(database: Database) -> None:
         ("gone", True),
         ("stood", False),
     ]
+
+
+def test_findings_stand_while_they_are_found_and_no_longer(database: Database) -> None:
+    alerts = Alerts(database, clock=lambda: NOON)
+    mine = Findings(alerts, AlertKind.DISK, "consumer: ")
+    Findings(alerts, AlertKind.DISK, "consumer-2: ").tell({"consumer-2: blobs": "of another one"})
+    mine.tell({"consumer: blobs": "4 % left", "consumer: scratch": "1 % left"})
+    mine.tell({"consumer: blobs": "3 % left"})
+    assert details(database) == ["of another one", "3 % left"]
+    # One that was started anew clears what its forerunner told of, and nobody else's.
+    Findings(alerts, AlertKind.DISK, "consumer: ").tell({})
+    assert details(database) == ["of another one"]
+
+
+def test_a_finding_that_was_acknowledged_is_raised_anew_only_after_it_had_passed(
+    database: Database,
+) -> None:
+    alerts = Alerts(database, clock=lambda: NOON)
+    findings = Findings(alerts, AlertKind.LAG)
+    findings.tell({"uploads 0": "5 min"})
+    with database.reading() as session:
+        [raised] = open_alerts(session)
+    assert alerts.acknowledge(raised.id)
+    findings.tell({"uploads 0": "6 min"})
+    assert details(database) == []
+    findings.tell({})
+    findings.tell({"uploads 0": "7 min"})
+    assert details(database) == ["7 min"]

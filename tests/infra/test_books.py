@@ -2,17 +2,22 @@
 
 from datetime import UTC, datetime
 
+from sqlalchemy import delete
+
 from infra.books import Account, read_books
+from infra.database.carried import CarriedForward
 from infra.database.engine import Database
 from infra.database.models import Delivery, Gap, GapCause, Outcome
 from infra.eventlog.offsets import PartitionOffsets
-from infra.eventlog.topics import UPLOADS
+from infra.eventlog.topics import APOD, UPLOADS
+from infra.tally import WORTH_CARRYING, carry_forward, open_partition, settled_by_the_database
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def settle(database: Database, *outcomes: Outcome | None, first: int = 0) -> None:
     with database.transaction() as session:
+        open_partition(session, UPLOADS, 0)
         for offset, outcome in enumerate(outcomes, first):
             session.add(
                 Delivery(
@@ -106,3 +111,74 @@ def test_what_never_was_a_record_was_not_accepted_and_the_deleted_stand_apart(
     assert books.balanced
     # The commit may lag behind the books: nothing changes by that.
     assert account(database, end=6, committed=0) == books
+
+
+def carry(database: Database, committed: int) -> int:
+    """Answers up to which offset the counts are carried."""
+    with database.transaction() as session:
+        carry_forward(session, [PartitionOffsets(UPLOADS, 0, 0, committed + 10, committed)])
+        return session.get_one(CarriedForward, (UPLOADS, 0)).upto
+
+
+def forget_below(database: Database, offset: int) -> None:
+    with database.transaction() as session:
+        session.execute(delete(Delivery).where(Delivery.offset < offset))
+
+
+MANY = [Outcome.DONE, Outcome.DEAD, Outcome.DUPLICATE, Outcome.SKIPPED] * (WORTH_CARRYING // 4)
+
+
+def test_what_was_carried_forward_is_not_counted_again(database: Database) -> None:
+    settle(database, *MANY, Outcome.DONE, None)
+    before = account(database, end=len(MANY) + 5, committed=len(MANY))
+    assert carry(database, committed=len(MANY)) == len(MANY)
+    assert account(database, end=len(MANY) + 5, committed=len(MANY)) == before
+    forget_below(database, len(MANY))  # so it shows who is counted
+    assert account(database, end=len(MANY) + 5, committed=len(MANY)) == before
+    with database.reading() as session:
+        assert settled_by_the_database(session).total() == len(MANY) + 1
+
+
+def test_a_little_is_not_carried(database: Database) -> None:
+    settle(database, *MANY)
+    assert carry(database, committed=len(MANY) - 1) == 0
+
+
+def test_where_something_is_missing_nothing_is_carried(database: Database) -> None:
+    settle(database, *MANY, None, Outcome.DONE)
+    assert carry(database, committed=len(MANY) + 2) == 0
+    assert account(database, end=len(MANY) + 2, committed=len(MANY) + 2).missing == 1
+
+
+def test_gaps_are_no_hole_and_carried_counts_go_on(database: Database) -> None:
+    with database.transaction() as session:
+        session.add(
+            Gap(
+                topic=UPLOADS,
+                partition=0,
+                first=0,
+                last=1,
+                cause=GapCause.EMPTY,
+                found_at=NOON,
+            )
+        )
+    settle(database, *MANY, *MANY, first=2)
+    assert carry(database, committed=len(MANY) + 2) == len(MANY) + 2
+    end = 2 * len(MANY) + 2
+    assert carry(database, committed=end) == end
+    books = account(database, end=end, committed=end)
+    assert (books.settled, books.done, books.balanced) == (2 * len(MANY), len(MANY) // 2, True)
+
+
+def test_offsets_that_are_set_back_have_all_counted(database: Database) -> None:
+    settle(database, *MANY)
+    before = account(database, end=len(MANY), committed=0)
+    carry(database, committed=len(MANY))
+    assert account(database, end=len(MANY), committed=0) == before
+    assert account(database, end=0, committed=0).unknown_to_kafka == len(MANY)
+
+
+def test_partitions_without_a_delivery_are_not_carried(database: Database) -> None:
+    with database.transaction() as session:
+        carry_forward(session, [PartitionOffsets(APOD, 0, 0, 5000, 5000)])
+        assert session.get(CarriedForward, (APOD, 0)) is None

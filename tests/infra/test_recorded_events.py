@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import infra.events
-from infra.events.envelope import Headers, read_envelope
+from infra.events.envelope import Headers, read_envelope, traceparent_of
 from infra.events.pictures import ClaimCheck, Submission, read_submission
 
 SCHEMAS = sorted((Path(infra.events.__file__).parent / "schemas").glob("*.json"))
@@ -40,7 +40,6 @@ def as_read(submission: Submission) -> dict[str, Any]:
         "credit": submission.credit,
         "copyright": submission.copyright,
         "sent_at": submission.sent_at.isoformat() if submission.sent_at else None,
-        "traceparent": submission.traceparent,
     }
 
 
@@ -48,7 +47,8 @@ def as_read(submission: Submission) -> dict[str, Any]:
 def test_an_event_is_read_as_it_was_when_it_was_sent(file: Path) -> None:
     headers, value, reads = recorded(file)
     if reads is not None:
-        assert as_read(read_submission(headers, value)) == reads
+        trace = {"traceparent": traceparent_of(headers, value)}
+        assert as_read(read_submission(headers, value)) | trace == reads
     else:
         schema = json.loads(_schema(file).read_text())
         Draft202012Validator(schema).validate(json.loads(read_envelope(headers, value).data))

@@ -24,6 +24,7 @@ from infra.events.pictures import read_submission
 from infra.settings import Settings
 from infra.settings import settings as current_settings
 from tests.fixtures.apod_servers import ApodServer
+from tests.fixtures.blob_stores import blobs_at
 from tests.fixtures.brokers import BrokerFactory, LocalBroker
 
 
@@ -74,7 +75,7 @@ def events() -> ListedEvents:
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
-    return open_blob_store((tmp_path / "blobs").as_uri())
+    return blobs_at((tmp_path / "blobs").as_uri())
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +124,7 @@ class StandIn(threading.Thread):
     def __init__(self, settings: Settings, database: Database) -> None:
         super().__init__()
         self._database = database
-        self._blobs = open_blob_store(settings.blobs)
+        self._blobs = open_blob_store(settings)
         self._ended = threading.Event()
         self._consumer = open_reader(settings)
         partitions = [

@@ -55,7 +55,7 @@ def main(step: str, number: int) -> None:
     ):
         outbox.step, outbox.left = step, number
         source = ApodV2(web, current.apod_v2_url)
-        blobs = open_blob_store(current.blobs)
+        blobs = open_blob_store(current)
         publisher = Publisher(source, web, ledger, blobs, outbox, Limits.of(current))
         backfiller = Backfiller(open_backfill(current, database), budget, ledger, publisher)
         while (wait := backfiller.step()) is not None:

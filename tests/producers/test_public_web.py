@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +14,7 @@ from infra.settings import Settings
 from producers.apod.source import ApodMissing, ApodUnavailable
 from producers.apod.web import AddressRefused, Web, WebPolicy
 from producers.public_web import PublicTransport, is_public, public_web
-from tests.fixtures.certificates import write_certificate
+from tests.fixtures.certificates import Authority
 
 HOST = "pictures.test"
 
@@ -38,16 +37,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    return write_certificate(HOST, tmp_path)
-
-
-@pytest.fixture
-def address(certificate: Path) -> Iterator[str]:
+def address(authority: Authority) -> Iterator[str]:
     """Of an https server that the name HOST leads to."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(authority.certify(HOST).both)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -58,7 +52,7 @@ def address(certificate: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def fetch(certificate: Path) -> Iterator[Fetch]:
+def fetch(authority: Authority) -> Iterator[Fetch]:
     """Fetches as the command does, in a world where only 127.0.0.1 is public."""
     hosts = {
         HOST: ["127.0.0.1"],
@@ -68,7 +62,7 @@ def fetch(certificate: Path) -> Iterator[Fetch]:
     transport = PublicTransport(
         resolve=lambda host: hosts.get(host, [host]),
         is_allowed=lambda address: address == "127.0.0.1",
-        verify=ssl.create_default_context(cafile=certificate),
+        verify=ssl.create_default_context(cafile=authority.file),
     )
     web = Web(WebPolicy(origins=None, download_bytes=1000), transport=transport)
 
@@ -124,6 +118,8 @@ def test_what_is_not_there_is_said(fetch: Fetch, address: str) -> None:
         "https://2130706433/",
         "https://169.254.169.254/latest/meta-data",
         "https://[::ffff:10.0.0.1]/",
+        "https://93.184.215.14@127.0.0.1/",
+        "file:///etc/passwd",
         "http://93.184.215.14/",
         "ftp://93.184.215.14/",
         "https:///nowhere",
@@ -153,13 +149,40 @@ def test_the_command_goes_into_no_network(url: str) -> None:
         ("fd00::1", False),
         ("ff02::1", False),
         ("::ffff:127.0.0.1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("fec0::1", False),
         ("2002:7f00:1::", False),
         ("2001:0:53aa:64c::", False),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
     assert is_public(address) is public
+
+
+def test_a_name_that_changes_its_address_is_looked_up_once(
+    authority: Authority, address: str
+) -> None:
+    """Public at the first question, inside at the next: only the first answer is connected to."""
+    asked: list[str] = []
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+
+    transport = PublicTransport(
+        resolve,
+        is_allowed=lambda it: it == "127.0.0.1",
+        verify=ssl.create_default_context(cafile=authority.file),
+    )
+    with closing(Web(WebPolicy(origins=None), transport=transport)) as web:
+        file = io.BytesIO()
+        web.download(f"{address}/picture", file)
+        assert (len(file.getvalue()), asked) == (900, [HOST])
+        with pytest.raises(AddressRefused):
+            web.download(f"{address}/picture", io.BytesIO())
 
 
 def test_a_name_that_nobody_knows_is_a_host_that_is_away() -> None:

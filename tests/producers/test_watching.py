@@ -211,7 +211,7 @@ def test_the_command_survives_a_kill_and_ends_when_told(
         with log.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "doublet", "watch", str(folder)],
-                env=os.environ | {"DATABASE_URL": running.database_url},
+                env=os.environ | {"DATABASE_URL": running.database},
                 stdout=output,
                 stderr=output,
             )

@@ -308,7 +308,7 @@ def test_a_port_in_use_is_one_clear_line(flag: str) -> None:
         ((), "give --model_base_path or --model_config_file"),
         (("--model_base_path=/m", "--port=x"), "--port"),
         (("--model_base_path=/m", "--no_such_flag=1"), "--no_such_flag"),
-        (("--model_base_path=/m", "--ssl_config_file=/s"), "--ssl_config_file needs TensorFlow"),
+        (("--model_base_path=/m", "--use_alts_credentials"), "needs TensorFlow Serving itself"),
         (("--model_base_path=/m", "--enable_batching=maybe"), "neither true nor false"),
         (("--model_base_path=/m", "--batching_parameters_file=/b"), "needs --enable_batching"),
     ],

@@ -32,7 +32,7 @@ def test_flags_without_effect_are_named() -> None:
 
 
 def test_what_would_change_the_meaning_is_refused_unless_switched_off() -> None:
-    parse([BASE, "--use_alts_credentials=false", "--ssl_config_file="])
+    parse([BASE, "--use_alts_credentials=false", "--prefer_tflite_model=false"])
     with pytest.raises(UsageError, match="use_alts_credentials"):
         parse([BASE, "--use_alts_credentials"])
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 from infra import logs
 from infra.broker.apache import jars, node
 from infra.broker.claim import HOST, BrokerCannotStart, claim_folder, require_free_port
+from infra.settings import settings
 
 logger = logging.getLogger("infra.broker.apache")
 
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("--advertise", type=int, help="port that clients are sent to, if another")
     parser.add_argument("--jars", type=Path, help="folder for Kafka's jars; default: in --data")
     options = parser.parse_args()
-    logs.configure("INFO")
+    logs.configure("INFO", settings().log_format)
     try:
         jars_folder = options.jars or options.data / "jars"
         start(options.data, options.port, options.advertise or options.port, jars_folder)

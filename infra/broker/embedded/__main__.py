@@ -11,6 +11,7 @@ from pathlib import Path
 from infra import logs
 from infra.broker.claim import HOST, BrokerCannotStart, require_free_port
 from infra.broker.embedded.server import run
+from infra.settings import settings
 
 logger = logging.getLogger("infra.broker.embedded")
 
@@ -21,7 +22,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
     parser.add_argument("--advertise", type=int, help="port that clients are sent to, if another")
     options = parser.parse_args()
-    logs.configure("INFO")
+    logs.configure("INFO", settings().log_format)
     logger.info("embedded Kafka broker: a development part, one node, on loopback only")
     try:
         require_free_port(options.port)

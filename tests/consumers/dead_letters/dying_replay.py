@@ -41,7 +41,7 @@ def main(step: str, number: int) -> None:
     events = DyingEvents(current)
     events.step, events.left = step, number
     ledger = Ledger(Database(current.database))
-    parts = Parts(ledger, LogReader(current), events, open_blob_store(current.blobs))
+    parts = Parts(ledger, LogReader(current), events, open_blob_store(current))
     waiting = Selection(frozenset({LetterState.WAITING}))
     Replay(parts, ReplayPolicy(per_second=1000)).run(waiting)
 

@@ -59,7 +59,7 @@ class Yard:
         with open_admin(settings) as admin:
             ensure_topics(admin, settings)
         self.events = KafkaEventLog(settings)
-        self.blobs = open_blob_store(settings.blobs)
+        self.blobs = open_blob_store(settings)
         self.model = Choosy()
         self.consumed: dict[str, dict[int, int]] = {topic: {} for topic in INTAKE}
 

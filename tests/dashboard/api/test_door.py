@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from infra.database.doors import ApiPicture
 from producers.api_keys import ApiKeys
 from tests.dashboard.api.conftest import Door
+from tests.fixtures.scraping import Scrape
 from tests.producers.conftest import picture
 
 
@@ -222,3 +223,19 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_requests_are_counted_by_the_addresses_pattern(door: Door) -> None:
+    def scrape() -> Scrape:
+        return Scrape(door.client.get("/metrics").text)
+
+    name, before = "doublet_http_requests_total", scrape()
+    door.client.get("/v1/images/AAAAAAAAAAAAAAAAAAAAAA")
+    door.client.get("/v1/images/BBBBBBBBBBBBBBBBBBBBBB")
+    door.client.get("/v1/made-up")
+    after = scrape()
+    absent = {"method": "GET", "path": "/v1/images/{id}", "status": "404"}
+    assert after(name, **absent) == before(name, **absent) + 2
+    other = {"method": "other", "path": "other", "status": "404"}
+    assert after(name, **other) == before(name, **other) + 1
+    assert after("doublet_info", part="dashboard", version="0.1.0") == 1

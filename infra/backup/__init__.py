@@ -1,0 +1,1 @@
+"""Copies of what Doublet keeps, and the way back from them."""

@@ -1,0 +1,106 @@
+"""Consumers are replaced one after the other while pictures arrive, as an upgrade does it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from infra.database.models import Delivery, Image, Result
+from serving.model_server import Doubled
+from tests.consumers.consuming import Site, wait_until
+from tests.consumers.forks import fork_consumer
+from tests.faults.drills import Drill
+from tests.fixtures.model_servers import FakeModelServer
+
+CONSUMERS = 2
+
+
+class UnhurriedModel(FakeModelServer):
+    """Slow enough that every consumer is at work when it is asked to end."""
+
+    def double(self, tiles: NDArray[np.uint8], *, version: int, spread: bool) -> Doubled:
+        time.sleep(0.1)
+        return super().double(tiles, version=version, spread=spread)
+
+
+class Fleet:
+    """Consumers as processes, each under a name of its own, as a StatefulSet has them."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self._site = site
+        self._environment = {
+            "DOUBLET_HOME": str(folder),
+            "KAFKA_BOOTSTRAP_SERVERS": site.settings.kafka_bootstrap_servers,
+            "DATABASE_URL": str(site.world.database.engine.url),
+            "BLOB_STORE": (folder / "blobs").as_uri(),
+        }
+        self._log = str(folder / "fleet.log")
+        self.running = {f"consumer-{number}": self._start(number) for number in range(CONSUMERS)}
+
+    def replace(self, number: int) -> None:
+        """Ask one to end, wait until it has, start another in its place, and wait for its work."""
+        name = f"consumer-{number}"
+        self.running[name].terminate()
+        self.running[name].join(60)
+        assert self.running[name].exitcode == 0, Path(self._log).read_text()
+        done = self._site.books().total.done
+        self.running[name] = self._start(number)
+        wait_until(lambda: self._site.books().total.done > done)
+
+    def close(self) -> None:
+        for process in self.running.values():
+            process.kill()
+            process.join()
+
+    def _start(self, number: int) -> ForkServerProcess:
+        environment = self._environment | {"CONSUMER_NAME": f"consumer-{number}"}
+        return fork_consumer(environment, self._log, UnhurriedModel)
+
+
+@contextmanager
+def arriving(site: Site, pause_s: float) -> Iterator[list[int]]:
+    """Different pictures, one after each pause, until the work inside is done."""
+    sides: list[int] = []
+    enough = threading.Event()
+
+    def send() -> None:
+        while not enough.wait(pause_s):
+            sides.append(20 + len(sides))
+            site.send(site.picture(sides[-1]))
+
+    sender = threading.Thread(target=send, name="sender")
+    sender.start()
+    try:
+        yield sides
+    finally:
+        enough.set()
+        sender.join()
+
+
+@pytest.mark.parametrize(
+    "rounds", [1, pytest.param(10, marks=[pytest.mark.gameday, pytest.mark.timeout(900)])]
+)
+def test_consumers_are_replaced_one_after_the_other_under_load(
+    site: Site, drill: Callable[[Site], Drill], tmp_path: Path, rounds: int
+) -> None:
+    fleet = Fleet(site, tmp_path)
+    roll = drill(site)
+    try:
+        with arriving(site, pause_s=0.2) as sides:
+            wait_until(lambda: site.books().total.done >= CONSUMERS)
+            with roll.broken(f"each of {CONSUMERS} consumers replaced, {rounds} times"):
+                for number in list(range(CONSUMERS)) * rounds:
+                    fleet.replace(number)
+        total = roll.require_recovery()
+    finally:
+        fleet.close()
+    assert (total.done, total.accepted) == (len(sides), len(sides))
+    assert len(site.world.all(Image)) == len(site.world.all(Result)) == len(sides)
+    # None was begun twice: what was at hand was ended, or handed back with its attempt.
+    assert {it.attempts for it in site.world.all(Delivery)} == {1}
