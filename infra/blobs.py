@@ -202,7 +202,8 @@ def open_blob_store(settings: Settings) -> BlobStore:
     # What is not set here, AWS's own variables, files and roles say.
     key, secret = settings.aws_access_key_id, settings.aws_secret_access_key.get_secret_value()
     config: S3Config = {"access_key_id": key, "secret_access_key": secret} if key else {}
-    client: ClientConfig = {"root_certificate": authorities} if authorities else {}
+    # Not an empty one: beside a key, it would undo AWS_ALLOW_HTTP.
+    client: ClientConfig | None = {"root_certificate": authorities} if authorities else None
     try:
         if url.startswith("file://"):
             return ObjectBlobStore.at(url)

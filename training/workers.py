@@ -47,8 +47,13 @@ class _Ray(Executor):
         A call whose worker or machine died is made again elsewhere: Ray's own default, and safe,
         because a fitting goes on from its checkpoint.
         """
-        future: Future[Any] = self._ray.remote(fn).remote(*args, **kwargs).future()
+        future: Future[Any] = self._ray.remote(_call).remote(fn, *args, **kwargs).future()
         return future
+
+
+def _call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Ray takes functions alone, and not whatever can be called."""
+    return fn(*args, **kwargs)
 
 
 @contextmanager
@@ -63,10 +68,14 @@ def ray_workers(address: str) -> Iterator[Workers]:
     except ModuleNotFoundError as error:
         raise DoubletError("Ray is not installed: pip install 'doublet[cluster]'") from error
     try:
-        ray.init(address=None if address == HERE else address, include_dashboard=False)
+        ray.init(address=None if address == HERE else address)
     except (ConnectionError, ValueError) as error:
         raise DoubletError(f"there is no Ray cluster at {address}: {error}") from error
     try:
         yield Workers(_Ray(ray), int(ray.cluster_resources()["CPU"]))
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, DoubletError):  # without the worker's traceback
+            raise error.cause from error
+        raise
     finally:
         ray.shutdown()
