@@ -8,8 +8,6 @@ import os
 import random
 import re
 import sys
-from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from tests.fixtures.databases import find_binaries
@@ -62,9 +60,7 @@ class Machine:
             "DOUBLET_HOME": str(temporary / "doublet"),
             # No address of NASA's is asked in a test: nothing listens here.
             "APOD_V2_URL": "http://127.0.0.1:9/apod-basic",
-            **_read_files(
-                {name: self.translate(service, text) for name, text in service.environment.items()}
-            ),
+            **{name: self.translate(service, text) for name, text in service.environment.items()},
         }
 
     def folder(self, service: Service, name: str) -> Path:
@@ -98,13 +94,3 @@ def _go_programs() -> Path:
     """Where `go install` puts programs."""
     home = os.environ.get("GOPATH", Path.home() / "go")
     return Path(os.environ.get("GOBIN") or Path(home) / "bin")
-
-
-def _read_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """NAME_FILE as NAME, as long as the settings do not read it themselves."""
-    if find_spec("infra.secret_files"):
-        return dict(environment)
-    ours = {"DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "OIDC_CLIENT_SECRET", "COOKIE_SECRET"}
-    read = {name: environment[f"{name}_FILE"] for name in ours if f"{name}_FILE" in environment}
-    rest = {n: v for n, v in environment.items() if n.removesuffix("_FILE") not in read}
-    return rest | {name: Path(file).read_text() for name, file in read.items()}

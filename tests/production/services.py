@@ -13,7 +13,6 @@ import pytest
 
 from infra.broker.apache import jars, node
 from infra.broker.claim import BrokerCannotStart
-from infra.settings import Settings
 from tests.production.compose import REPOSITORY, Compose, Service
 from tests.production.machine import Machine
 
@@ -58,9 +57,11 @@ class Services:
 
     def is_well(self, service: Service) -> bool:
         """Run the health check of the file."""
-        if service.name == "scheduler" and "scheduler_health" not in Settings.model_fields:
-            return True  # it has no endpoint yet
         return self.run(service, *service.health_check).returncode == 0
+
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """Of a service that runs."""
+        return self._running[name]
 
     def stop(self) -> dict[str, int]:
         """SIGTERM to those of ours that run on, then to the others; their exit codes."""

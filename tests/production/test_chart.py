@@ -10,7 +10,7 @@ from infra.eventlog.topics import GROUP, INTAKE
 from infra.settings import Settings
 from tests.production.compose import REPOSITORY
 from tests.production.manifests import CHART, Manifest, faults, lint, of_kind, pods, render
-from tests.production.test_compose import AWAITED
+from tests.production.test_compose import S3_CLIENTS_OWN
 
 pytestmark = pytest.mark.deploy
 
@@ -66,9 +66,7 @@ def test_values_that_cannot_work_are_refused(values: dict[str, Any], said: str) 
 
 
 def test_every_variable_is_a_documented_setting(manifests: list[Manifest]) -> None:
-    known = {name.upper() for name in Settings.model_fields} | AWAITED
-    # Read by the S3 client itself.
-    known |= {"AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION", "AWS_ACCESS_KEY_ID"}
+    known = {name.upper() for name in Settings.model_fields} | S3_CLIENTS_OWN
     for name, pod in pods(manifests):
         if name != "model-server":
             [container] = pod["containers"]
@@ -120,7 +118,7 @@ def test_kafkas_lag_says_how_many_consumers_there_are(manifests: list[Manifest])
 
 def test_probes_ask_for_paths_that_are_there(manifests: list[Manifest]) -> None:
     deployments = of_kind(manifests, "Deployment")
-    health = (REPOSITORY / "consumers" / "health.py").read_text()
+    health = (REPOSITORY / "infra" / "health.py").read_text()
     for name in ("consumer", "scheduler"):
         [container] = deployments[name]["spec"]["template"]["spec"]["containers"]
         paths = {

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -251,3 +252,32 @@ def test_answers_larger_than_grpcs_own_limit_arrive(
     answer = client.double(np.zeros((1, 1024, 1024, 3), np.uint8), version=4, spread=False)
 
     np.testing.assert_array_equal(answer.doubled, doubled)
+
+
+def test_a_name_of_several_servers_gives_each_its_share() -> None:
+    servers = [ScriptedServer(), ScriptedServer()]
+    asked: set[ScriptedServer] = set()
+
+    def noting(server: ScriptedServer, answer: Any) -> Handler:
+        def note(request: Any, context: grpc.ServicerContext) -> Any:
+            asked.add(server)
+            return answer
+
+        return note
+
+    for server in servers:
+        server.predict = noting(server, description())
+        server.metadata = noting(server, signatures(contract.SPREAD))
+    client = GrpcModelServer(
+        f"ipv4:{','.join(server.address for server in servers)}", deadline_s=10
+    )
+    try:
+        deadline = time.monotonic() + 60
+        # The second connection may come up a moment after the first one.
+        while asked != set(servers) and time.monotonic() < deadline:
+            client.describe()
+        assert asked == set(servers)
+    finally:
+        client.close()
+        for server in servers:
+            server.stop()

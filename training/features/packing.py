@@ -12,9 +12,10 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
@@ -24,12 +25,13 @@ from training.features.degradation import Picture
 from training.features.shards import INDEX, PLAN, Contents, Entry, Shard, as_json, write
 from training.features.sources import Source, Unfit, even, examined
 from training.features.statistics import describe
+from training.workers import Workers
 
 FORMAT = 1
 """Of the shards: a run does not go on with a folder of another one."""
 
-AHEAD = 2 * (os.cpu_count() or 1)
-"""Pictures that are decoded at a time, on all cores: Pillow releases Python's lock."""
+AHEAD = 2
+"""Pictures that are decoded at a time, for each worker."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,17 @@ class Outcome:
 
 
 def pack(
-    sources: Sequence[Source], into: Path, packing: Packing, advance: Callable[[int], object]
+    sources: Sequence[Source],
+    into: Path,
+    packing: Packing,
+    advance: Callable[[int], object],
+    workers: Workers | None = None,
 ) -> Outcome:
     """Pack all sources into a folder, or go on where the last run was stopped.
 
     Args:
         advance: told how many more sources are done.
+        workers: who decode; None: threads, for Pillow releases Python's lock.
 
     Raises:
         DoubletError: the folder holds something else, cannot be written, or another run is at it.
@@ -77,7 +84,8 @@ def pack(
     try:
         with _alone(into), ThreadPoolExecutor() as threads:
             _claim(into, ordered, packing)
-            packer = _Packer(into, packing, advance, threads)
+            hands = workers or Workers(threads, os.cpu_count() or 1)
+            packer = _Packer(into, packing, advance, hands)
             for group, members in groupby(ordered, key=lambda source: source.group):
                 for contents in packer.packed(group, list(members)):
                     outcome.add(group, contents)
@@ -126,12 +134,12 @@ class _Packer:
     """Writes shards, and remembers which pictures it has seen."""
 
     def __init__(
-        self, into: Path, packing: Packing, advance: Callable[[int], object], threads: Executor
+        self, into: Path, packing: Packing, advance: Callable[[int], object], workers: Workers
     ) -> None:
         self._into = into
         self._packing = packing
         self._advance = advance
-        self._threads = threads
+        self._workers = workers
         self._seen: dict[str, str] = {}
 
     def packed(self, group: str, members: list[Source]) -> Iterator[Contents]:
@@ -150,19 +158,11 @@ class _Packer:
             number, done = number + 1, done + contents.taken
 
     def _pictures(self, sources: list[Source]) -> Iterator[tuple[Source, Picture | Unfit]]:
-        for start in range(0, len(sources), AHEAD):
-            window = sources[start : start + AHEAD]
-            yield from zip(window, self._threads.map(self._examine, window), strict=True)
-
-    def _examine(self, source: Source) -> Picture | Unfit:
-        try:
-            picture = even(examined(source.path, source.rotation))
-        except Unfit as error:
-            return error
-        height, width, _ = picture.shape
-        if min(height, width) < self._packing.smallest:
-            return Unfit(f"too small ({width}x{height})")
-        return picture
+        at_once = AHEAD * self._workers.count
+        examine = partial(_examine, self._packing.smallest)
+        for start in range(0, len(sources), at_once):
+            window = sources[start : start + at_once]
+            yield from zip(window, self._workers.executor.map(examine, window), strict=True)
 
     def _write(self, shard: Shard, pictures: Iterator[tuple[Source, Picture | Unfit]]) -> Contents:
         """Fill a shard from what is left; nothing of it counts before its JSON is in place."""
@@ -208,6 +208,17 @@ class _Packer:
             )
         )
         file.write(pixels)
+
+
+def _examine(smallest: int, source: Source) -> Picture | Unfit:
+    try:
+        picture = even(examined(source.path, source.rotation))
+    except Unfit as error:
+        return error
+    height, width, _ = picture.shape
+    if min(height, width) < smallest:
+        return Unfit(f"too small ({width}x{height})")
+    return picture
 
 
 def _conclude(into: Path, outcome: Outcome) -> None:

@@ -16,6 +16,7 @@ from infra.errors import DoubletError
 from training.features.open_images import listed
 from training.features.packing import Packing, pack
 from training.features.sources import Source, files
+from training.workers import Workers
 
 
 def gather(
@@ -49,7 +50,11 @@ def gather(
 
 
 def pack_visibly(
-    places: Sequence[Path], pictures: Path | None, into: Path, packing: Packing
+    places: Sequence[Path],
+    pictures: Path | None,
+    into: Path,
+    packing: Packing,
+    workers: Workers | None = None,
 ) -> str:
     """Gather and pack, with a progress bar where somebody looks on; the outcome in one line."""
     console = Console(stderr=True)
@@ -67,7 +72,9 @@ def pack_visibly(
         sources = gather(places, pictures, into, lambda: bar.advance(hashing))
         bar.remove_task(hashing)
         packing_task = bar.add_task("packing", total=len(sources))
-        outcome = pack(sources, into, packing, lambda done: bar.advance(packing_task, done))
+        outcome = pack(
+            sources, into, packing, lambda done: bar.advance(packing_task, done), workers
+        )
     return (
         f"{into}: {outcome.pictures:,} pictures in {sum(outcome.shards.values()):,} shards; "
         f"left out: {len(outcome.duplicates):,} duplicates, {len(outcome.bad):,} bad"

@@ -8,7 +8,8 @@ import typer
 
 from infra.errors import DoubletError
 from training import scoreboard
-from training.quiet import import_tensorflow
+from training.fitting.order import Order, fit
+from training.workers import RayAddress, ray_workers
 
 commands = typer.Typer()
 
@@ -51,43 +52,32 @@ def train(
         int, typer.Option(min=1, help="Steps between checkpoints, with an evaluation at each.")
     ] = 500,
     board: ScoreboardFile = scoreboard.SCOREBOARD,
+    ray: RayAddress = None,
 ) -> None:
     """Fit networks by one of the recipes.
 
     Run it again to go on from the last checkpoints: a kill costs the steps since then. Members
     take turns, so an even ensemble exists at any time. KERAS_BACKEND chooses tensorflow, jax or
-    torch.
+    torch. With --ray, members are fitted beside each other, each by a worker, with the same
+    outcome; the folders must be seen by all machines.
     """
-    import_tensorflow()
-    import keras
-
-    from training.energy import meter
-    from training.features.pictures import read, validation
-    from training.fitting import plan
-    from training.fitting.device import device
-    from training.fitting.journal import Journal
-    from training.fitting.progress import shown
-    from training.fitting.recipe import recipe as find
-    from training.fitting.turns import take_turns
-
-    here = device()
-    keras.config.set_dtype_policy(here.precision)
-    wanted = find(recipe, steps, architecture)
-    numbers = sorted({int(digit, 16) for digit in members})
-    if recipe in ("member", "further", "teacher", "original"):
-        order = recipe, wanted, pictures, runs, numbers
-        fittings = [plan.all_together(*order)] if together else plan.one_for_each_part(*order)
-    elif recipe == "fast":
-        fittings = [plan.distilled(recipe, wanted, pictures, runs)]
-    else:
-        name = wanted.architecture if recipe == "study" else recipe
-        fittings = [plan.one_of_all(name, wanted, pictures, runs)]
-    held_out = [read(source) for source in validation(pictures)]
-    joules = meter()
-    journal = Journal(runs, board, here, joules, held_out)
-    typer.echo(f"{here.name}, {here.backend}, {here.precision}; energy: {joules.source}")
-    for fitting, turn in shown(take_turns(fittings, held_out, every, joules), fittings):
-        journal.note(fitting, turn)
+    order = Order(
+        recipe=recipe,
+        pictures=pictures,
+        runs=runs,
+        numbers=tuple(sorted({int(digit, 16) for digit in members})),
+        together=together,
+        architecture=architecture,
+        steps=steps,
+        every=every,
+        scoreboard=board,
+    )
+    if ray is None:
+        fit(order)
+        return
+    with ray_workers(ray) as workers:
+        for _ in workers.executor.map(fit, order.apart()):
+            pass  # each has written down what came of it
 
 
 @commands.command(name="scoreboard")
