@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import func, select
 
 from infra.database.models import Delivery, Image, Result
 from infra.eventlog.topics import UPLOADS
@@ -21,8 +22,9 @@ from tests.faults.drills import Drill
 from tests.fixtures.model_servers import FakeModelServer
 
 CONSUMERS = 2
-PAUSE_SECONDS = 0.3
-"""Less often than two of them can double one each, on a machine that does much else as well."""
+WAITING = 12
+"""Pictures that wait or are being doubled at any time: no queue grows on a slow machine."""
+PAUSE_SECONDS = 0.1
 
 
 class UnhurriedModel(FakeModelServer):
@@ -69,15 +71,16 @@ class Fleet:
 
 @contextmanager
 def arriving(site: Site) -> Iterator[list[bytes]]:
-    """Different small pictures, one after each pause, until the work inside is done."""
+    """Different small pictures, so many that some always wait, until the work inside is done."""
     pictures: list[bytes] = []
     enough = threading.Event()
 
     def send() -> None:
         while not enough.wait(PAUSE_SECONDS):
-            row, column = divmod(len(pictures), 40)
-            pictures.append(png(20 + column, 20 + row))
-            site.events.send(UPLOADS, str(len(pictures)).encode(), pictures[-1], [])
+            if len(pictures) - _settled(site) < WAITING:
+                row, column = divmod(len(pictures), 40)
+                pictures.append(png(20 + column, 20 + row))
+                site.events.send(UPLOADS, str(len(pictures)).encode(), pictures[-1], [])
 
     sender = threading.Thread(target=send, name="sender")
     sender.start()
@@ -86,6 +89,12 @@ def arriving(site: Site) -> Iterator[list[bytes]]:
     finally:
         enough.set()
         sender.join()
+
+
+def _settled(site: Site) -> int:
+    with site.world.database.reading() as session:
+        ended = select(func.count()).select_from(Delivery).where(Delivery.outcome.is_not(None))
+        return session.scalar(ended) or 0
 
 
 @pytest.mark.parametrize(
