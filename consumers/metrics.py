@@ -20,7 +20,7 @@ STAGE_SECONDS = CONSUMER.histogram(
     ("stage",),
 )
 MEGAPIXELS = CONSUMER.counter(
-    "doublet_megapixels_total", "Pixels of the doubled pictures that were stored.", "megapixels"
+    "doublet_megapixels_total", "Pixels of the pictures that were doubled.", "megapixels"
 )
 TILE_CALLS = CONSUMER.counter(
     "doublet_tile_calls_total",

@@ -113,9 +113,9 @@ def alerts(
 ) -> None:
     """List what somebody must know of, or clear one of them.
 
-    What has passed clears its own alert: a partition moves again, a part is back, the books balance.
-    Records that were deleted before their delivery stay until somebody clears them. The exit code
-    is 1 while there are any.
+    What has passed clears its own alert: a partition moves again, a part is back, the books
+    balance. Records that were deleted before their delivery stay until somebody clears them. The
+    exit code is 1 while there are any.
     """
     from infra.alerts import Alerts, open_alerts
     from infra.database.engine import Database

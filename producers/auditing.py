@@ -26,6 +26,8 @@ from producers.metrics import SCHEDULER
 AUDIT_SECONDS = 30
 _SHARE = 10
 """The books are drawn up in a tenth of the time at most, however many records they have."""
+_LONGEST_REST_S = 300.0
+"""Half of what an alert allows that tells of books which nobody audits."""
 _HOUR = timedelta(hours=1)
 _MOST_LETTERS = 1_000
 """Letters of the last hour that are counted: more is no more of an alarm."""
@@ -86,7 +88,8 @@ class Auditor:
         began = time.monotonic()
         with self._database.reading() as session:
             books = read_books(session, offsets)
-        self._rests_until = time.monotonic() + _SHARE * (time.monotonic() - began)
+        took = time.monotonic() - began
+        self._rests_until = time.monotonic() + min(_SHARE * took, _LONGEST_REST_S)
         _show_books(books)
         metrics.BOOKS_AUDITED.set(self._clock().timestamp())
         difference = books.total.difference
