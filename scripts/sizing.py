@@ -54,9 +54,12 @@ class Measured:
 
     @classmethod
     def of(cls, figures: list[dict[str, Any]], part: str) -> "Measured":
-        """From the runs of one consumer, which had the processor most to itself."""
+        """From each series' run of most pictures: what a part costs idle counts least there."""
         small, large = (
-            next(f for f in figures if f["consumers"] == 1 and (f["megapixels"] > 0.5) is wanted)
+            max(
+                (figure for figure in figures if (figure["megapixels"] > 0.5) is wanted),
+                key=lambda figure: int(figure["pictures"]),
+            )
             for wanted in (False, True)
         )
         low, high = small["cpu_seconds"][part], large["cpu_seconds"][part]
@@ -219,13 +222,14 @@ for the {cores} cores meanwhile.
 
 - **While the model is what takes time**, consumers add up: they wait beside each other, each with
   PICTURES_AT_ONCE pictures in hand. It ends where the processor is used up.
-- **While decoding, tiling, joining and encoding take the time**, more consumers on the same cores
-  bring nothing: a picture costs the same seconds of a processor whoever spends them, and this
-  machine has {cores}. On machines of their own, they add up again: they share nothing but
-  partitions.
+- **Where decoding, tiling, joining and encoding take the time**, the processor is the bound: a
+  picture costs about the same seconds of it whoever spends them, as the column shows, and this
+  machine has {cores} cores. Where throughput grew all the same, it was taken from what else ran:
+  more processes win a larger share of a loaded machine. On machines of their own consumers add up
+  again: they share nothing but partitions, Kafka, the database and the store.
 - **Partitions** bound both: a consumer without one stands idle.
 
-What one picture costs in seconds of one core, from the two runs with one consumer:
+What one picture costs in seconds of one core, from each series' run of most pictures:
 
 | part | each picture | each megapixel |
 |---|---|---|
@@ -248,24 +252,26 @@ How it is computed:
   {kept_days:g} days.
 - *rows*: {large[database_rows]:.1f} for each picture, as PostgreSQL counted.
 - *network*: 3 bytes a pixel there, 12 back, and 4 of spread.
-- *money*: {gpu_hour:g} dollars for a GPU's hour, {core_hour:g} for a core's, {storage_month:g} for a
-  gigabyte's month, {thousand_puts:g} for a thousand writes of which a picture makes three. These
-  are inputs of the script, put down {prices_of} as round numbers, not looked up: put in your own.
+- *money*: {gpu_hour:g} dollars for a GPU's hour, {core_hour:g} for a core's,
+  {storage_month:g} for a gigabyte's month, {thousand_puts:g} for a thousand writes of which a
+  picture makes three. These are inputs of the script, put down {prices_of} as round numbers, not
+  looked up: put in your own.
 
     python scripts/sizing.py --gpu-tflops 40 --gpu-hour 2.50
 
 ## What breaks at 1,000 pictures a second
 
-At 1 a second nothing does: the compose file on one machine with enough GPUs, or the chart's
-defaults.
+At 1 a second nothing does, if somebody pays for the storage: the chart with its defaults, and more
+consumers. It is too much for one machine of the usual size. At 1,000:
 
 - **The database.** {most.rows_a_day:,.0f} rows a day in one PostgreSQL: the tables have no
   partitions by time and nothing is ever removed. The books and the dashboard's pages count over
   them. Rendering is measured with 100,000 pictures (docs/dashboard.md): 100 seconds of this.
   This would have to change first: partitions by day, and old ones detached.
 - **Partitions.** {most.partitions:,} for each of three topics, times the replicas, is what a large
-  cluster of Kafka can hold, but a rebalance of {most.consumers:,} members is not quick: with
-  the classic protocol all of them stop for it. Several groups on topics of their own are the way.
+  cluster of Kafka can hold, but a group of {most.consumers:,} members is not: with the classic
+  protocol all of them stop whenever one comes or goes. Groups on topics of their own are the way,
+  each of some hundred members.
 - **The network.** {most.network_bits:,.0f} bit/s between consumers and model servers, because
   tiles travel as raw pixels: consumers belong beside their model servers, on one machine.
 - **The store.** {stored} a day. What is kept, and for how long, would have to be a choice.

@@ -8,6 +8,7 @@ sleep for itself: as many GPUs as there are calls. For `scripts/scaling.py`.
 
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,6 +25,8 @@ RADIUS = 8
 VERSION = 1
 CALLS_AT_ONCE = 64
 
+Answer = Callable[[Any, grpc.ServicerContext], Any]
+
 
 def main() -> None:
     """Serve until killed."""
@@ -35,7 +38,7 @@ def main() -> None:
         time.sleep(seconds)
         return doubled(request)
 
-    methods = {
+    methods: dict[str, tuple[Answer, Any]] = {
         "Predict": (predict, pb.PredictRequest),
         "GetModelMetadata": (lambda request, context: signatures(), pb.GetModelMetadataRequest),
     }

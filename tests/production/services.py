@@ -16,7 +16,7 @@ from infra.broker.claim import BrokerCannotStart
 from tests.production.compose import REPOSITORY, Compose, Service
 from tests.production.machine import Machine
 
-UP_SECONDS = 300.0
+UP_SECONDS = 400.0
 """For all services, on a machine that does other things as well."""
 LOOK_SECONDS = 0.3
 """Between two looks at who is well."""

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.deploy,
     pytest.mark.apache,
     pytest.mark.postgres,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
 ]
 
 
