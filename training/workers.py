@@ -4,6 +4,7 @@ What is handed to them is what one process runs as well: a function, called for 
 picture. All machines of a cluster see the same folders.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ def ray_workers(address: str) -> Iterator[Workers]:
         import ray
     except ModuleNotFoundError as error:
         raise DoubletError("Ray is not installed: pip install 'doublet[cluster]'") from error
+    # Ray's own default, 15, starves workers of this machine beside whatever else it does.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         ray.init(address=None if address == HERE else address)
     except (ConnectionError, ValueError) as error:
