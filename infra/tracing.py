@@ -14,10 +14,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from infra.errors import DoubletError
-from infra.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+
+    from infra.settings import Settings
 
 TRACEPARENT = "traceparent"
 """W3C Trace Context's name, of Kafka's, gRPC's and HTTP's headers alike."""
@@ -42,7 +43,7 @@ class Kind(StrEnum):
 _provider: "TracerProvider | None" = None
 
 
-def start(settings: Settings, part: str) -> None:
+def start(settings: "Settings", part: str) -> None:
     """Send the spans of this process to the configured collector, if there is one."""
     global _provider
     if not settings.otel_exporter_otlp_endpoint or _provider:

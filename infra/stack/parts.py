@@ -58,6 +58,7 @@ def broker(settings: Settings) -> Part | None:
             "--port",
             str(port.number),
         ],
+        environment={"LOG_FORMAT": settings.log_format},
         ready=lambda: _broker_answers(settings),
         # Apache Kafka's first start fetches its jars.
         ready_within_s=300 if settings.local_broker == "apache" else 30,

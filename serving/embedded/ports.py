@@ -4,11 +4,12 @@ import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
+from google.protobuf import text_format
 
 from infra.errors import DoubletError
-from serving.embedded import config
 from serving.embedded.flags import Flags
 from serving.proto.ssl_pb2 import SSLConfig
 
@@ -18,6 +19,10 @@ MAX_MESSAGE = 2**31 - 1
 
 class PortTaken(DoubletError):
     """Something else listens there already."""
+
+
+class CertificateError(DoubletError):
+    """What ``--ssl_config_file`` names is not usable."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +88,11 @@ def _listen(address: str, port: int, flag: str) -> socket.socket:
 
 
 def _credentials(path: str) -> grpc.ServerCredentials:
+    found = SSLConfig()
     try:
-        found = config.read(path, SSLConfig())
-    except config.ConfigError:  # what it says may quote the key
-        raise config.ConfigError(f"cannot read {path} as a text-format SSLConfig") from None
+        text_format.Parse(Path(path).read_text(), found)
+    except (OSError, text_format.ParseError, UnicodeDecodeError):  # what it says may quote the key
+        raise CertificateError(f"cannot read {path} as a text-format SSLConfig") from None
     try:
         return grpc.ssl_server_credentials(
             [(found.server_key.encode(), found.server_cert.encode())],
@@ -94,7 +100,7 @@ def _credentials(path: str) -> grpc.ServerCredentials:
             require_client_auth=found.client_verify,
         )
     except ValueError as error:  # clients are to be verified, against nothing
-        raise config.ConfigError(f"{path} is not usable: {error}") from error
+        raise CertificateError(f"{path} is not usable: {error}") from error
 
 
 def _add(
@@ -110,7 +116,7 @@ def _add(
             server.add_insecure_port(address)
     except RuntimeError as error:
         if credentials:  # the port was free a moment ago
-            raise config.ConfigError(
+            raise CertificateError(
                 "--ssl_config_file holds no certificate and key that fit together"
             ) from error
         raise PortTaken(f"cannot listen on {address}: choose another {flag}") from error

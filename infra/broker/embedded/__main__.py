@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
 from infra import logs
 from infra.broker.claim import HOST, BrokerCannotStart, require_free_port
 from infra.broker.embedded.server import run
-from infra.settings import settings
 
 logger = logging.getLogger("infra.broker.embedded")
 
@@ -22,7 +22,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
     parser.add_argument("--advertise", type=int, help="port that clients are sent to, if another")
     options = parser.parse_args()
-    logs.configure("INFO", settings().log_format)
+    # From the environment alone, as the stack sets it: reading all settings would load pydantic.
+    logs.configure("INFO", "json" if os.environ.get("LOG_FORMAT") == "json" else "text")
     logger.info("embedded Kafka broker: a development part, one node, on loopback only")
     try:
         require_free_port(options.port)
