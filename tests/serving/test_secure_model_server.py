@@ -12,9 +12,8 @@ from infra.settings import Settings
 from infra.tls import to_model_server
 from serving import contract
 from serving.client import GrpcModelServer
-from serving.embedded.config import ConfigError
 from serving.embedded.flags import Flags
-from serving.embedded.ports import take
+from serving.embedded.ports import CertificateError, take
 from serving.errors import ModelServerUnavailable
 from tests.fixtures.certificates import Authority
 from tests.fixtures.model_servers import RunningModelServer, running_model_server
@@ -133,6 +132,6 @@ def test_a_server_with_an_unusable_file_does_not_start(
     file = tmp_path / "ssl.conf"
     file.write_text(content)
     [port] = free_ports(1)
-    with pytest.raises(ConfigError, match=said) as refused:
+    with pytest.raises(CertificateError, match=said) as refused:
         take(Flags(model_base_path="/m", port=port, ssl_config_file=str(file)))
     assert "SECRET" not in str(refused.value)
