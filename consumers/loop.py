@@ -28,6 +28,7 @@ from consumers.stalls import Stalls
 from consumers.status import Status
 from consumers.watchdog import Stand, Watchdog
 from infra.errors import DoubletError
+from infra.eventlog import group
 from infra.eventlog.clients import EventLogUnavailable, poll_one
 from infra.eventlog.record import Record
 from infra.eventlog.topics import INTAKE
@@ -101,6 +102,7 @@ class Loop:
         self._watchdog = watchdog or Watchdog()
         self._departures = Departures()
         self._flight = parts.flight
+        self._unowned = set[TopicPartition]()
         self._consumer = self._connected()
 
     def run(self) -> None:
@@ -251,6 +253,7 @@ class Loop:
                 self._pass_over(place, position)
 
     def _watch(self) -> None:
+        self._adopt()
         wanted = self._wanted()
         try:
             ends = self._consumer.end_offsets(wanted, timeout_ms=ASK_MS) if wanted else {}
@@ -266,6 +269,23 @@ class Loop:
             for place in sorted(stalled):
                 self._parts.stalls.stands_still(place, stands[place])
             self._reconnect()
+
+    def _adopt(self) -> None:
+        """Have the group share out what belongs to nobody at two looks running.
+
+        A consumer that gave partitions up and ended before they were shared out leaves such: under
+        its name it comes again without a rebalance, to what it had kept. Every member asks for one
+        then, for Kafka heeds only the group's leader and those that hold other partitions now.
+        """
+        try:
+            unowned = group.unowned(self._consumer, ASK_MS)
+        except KafkaError:
+            unowned = set()  # while Kafka is away, they belong to whom they did
+        if still := self._unowned & unowned:
+            names = ", ".join(f"{at.topic} {at.partition}" for at in sorted(still))
+            log.warning("%s: nobody's, so the group shares the partitions out anew", names)
+            group.share_anew(self._consumer)
+        self._unowned = unowned
 
     def _reconnect(self) -> None:
         self._consumer.close(timeout_ms=2000)

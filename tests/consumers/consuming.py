@@ -58,8 +58,8 @@ class Site:
         self.events = KafkaEventLog(settings)
         self.connect: Callable[[Departures], KafkaConsumer] = self.join
 
-    def join(self, departures: Departures) -> KafkaConsumer:
-        return open_consumer(self.settings, *INTAKE, listener=departures)
+    def join(self, departures: Departures, name: str | None = None) -> KafkaConsumer:
+        return open_consumer(self.settings, *INTAKE, member=name, listener=departures)
 
     @contextmanager
     def consuming(
