@@ -4,12 +4,14 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from kafka import KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from infra.blobs import open_blob_store
@@ -23,6 +25,10 @@ from tests.fixtures.brokers import BrokerFactory, LocalBroker
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
 OpenPage = Callable[..., AppTest]
+
+# Each AppTest reads the metadata of every installed package anew, which took most of the tests'
+# time; a server reads them once.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def train(
         str,
         typer.Option(
             callback=_hex_digits,
-            help="For member, further, teacher, original: which, by the hex digits of their parts.",
+            help="For member, teacher, original: which, by the hex digits of their parts.",
         ),
     ] = "0123456789abcdef",
     together: Annotated[

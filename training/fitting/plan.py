@@ -1,7 +1,6 @@
 """Which fittings a recipe means, and what each of them learns from."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from infra.errors import DoubletError
@@ -48,7 +47,7 @@ def one_for_each_part(
             member_name(name, number),
             OneNetwork(recipe, seed=number),
             crops(_pairs(pictures, [number]), recipe, seed=number),
-            _of_part(recipe, number),
+            recipe,
             runs,
         )
         for number in numbers
@@ -61,12 +60,10 @@ def all_together(
     """The same networks as `one_for_each_part`, in one vectorised step.
 
     Raises:
-        DoubletError: only compact members that start alike can be fitted so.
+        DoubletError: only compact members can be fitted so.
     """
     if recipe.architecture != "compact":
         raise DoubletError(f"{recipe.architecture} cannot be fitted together: only compact can")
-    if recipe.start and _of_part(recipe, 0) != recipe:
-        raise DoubletError(f"{name} starts from a network of each part: leave out --together")
     batches = [crops(_pairs(pictures, [number]), recipe, seed=number) for number in numbers]
     members = Members([member_name(name, number) for number in numbers], recipe, numbers)
     return Fitting(f"{name}s", members, SideBySide(batches), recipe, runs)
@@ -83,11 +80,6 @@ def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
     teachers = members_files(runs, "teacher")
     pairs = list(taught(_pairs(pictures, ALL_PARTS), teachers, runs / "taught"))
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS + 1), recipe, runs)
-
-
-def _of_part(recipe: Recipe, number: int) -> Recipe:
-    start = recipe.start and recipe.start.format(part=f"{number:x}")
-    return replace(recipe, start=start)
 
 
 def crops(pairs: list[Pair], recipe: Recipe, seed: int) -> Crops:

@@ -27,8 +27,7 @@ class Recipe:
     steps: int
     architecture: str = "compact"
     start: str | None = None
-    """The checkpoint, in the same folder of runs, whose network it goes on from; `{part}` stands
-    for the hex digit of a member's part."""
+    """The checkpoint, in the same folder of runs, whose network it goes on from."""
     batch: int = 8
     crop: int = 48
     """Side of the low-resolution crop; a compact member sees 8 px to each side of a pixel."""
@@ -92,7 +91,6 @@ RECIPES = {
     # The ensemble: sixteen networks that have nothing in common but their design, so that what they
     # disagree on says something.
     "member": Recipe(steps=9_000),
-    "further": Recipe(steps=3_000, start="member-{part}", rate=3e-3, warm_up=20),
     # The quick network: it learns from all parts at a constant rate, so that it can be left at any
     # step, settles, and ends with teachers that went from there each on its own part.
     "start": Recipe(steps=11_000, schedule="constant", average=0.999),
