@@ -164,7 +164,7 @@ def _series(figures: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"| {figure['megapixels']:.2f} MP, {figure['call_seconds']:g} s a call "
             f"| {figure['consumers']} | {figure['pictures_per_second']:.2f} | {ratio:.2f} "
-            f"| {figure['cpu_seconds']['consumers']:.2f} | {figure['load']:.0f} |"
+            f"| {sum(figure['cpu_seconds'].values()):.2f} | {figure['load']:.0f} |"
         )
     return lines
 
@@ -204,8 +204,8 @@ TEMPLATE = """\
 
 How throughput grows with consumers, measured; and what 1 and 1,000 pictures a second of 12
 megapixels need, computed from that. This page is written by `python scripts/sizing.py`, from
-`docs/scaling.json`, which `python scripts/scaling.py` wrote on {measured} on {cores} cores that did
-other things as well. Read each series as ratios within itself.
+`docs/scaling.json`, which `python -m scripts.scaling` wrote on {measured} on {cores} cores.
+Read each series as ratios within itself.
 
 ## Measured
 
@@ -217,16 +217,16 @@ once as come: it stands for as many GPUs as are needed.
 |---|---|---|---|---|---|
 {series}
 
-The last but one column is the consumers' processor time for one picture: the load is what waited
-for the {cores} cores meanwhile.
+The last but one column is all parts' processor time for one picture, the last the machine's load of
+the minute before: where it is above {cores}, processes wait for a core.
 
 - **While the model is what takes time**, consumers add up: they wait beside each other, each with
   PICTURES_AT_ONCE pictures in hand. It ends where the processor is used up.
-- **Where decoding, tiling, joining and encoding take the time**, the processor is the bound: a
-  picture costs about the same seconds of it whoever spends them, as the column shows, and this
-  machine has {cores} cores. Where throughput grew all the same, it was taken from what else ran:
-  more processes win a larger share of a loaded machine. On machines of their own consumers add up
-  again: they share nothing but partitions, Kafka, the database and the store.
+- **Where decoding, tiling, joining and encoding take the time**, the processor is the bound, and a
+  second consumer on the same machine gains nothing: its {cores} cores divided by a picture's seconds
+  are the most pictures a second that there can be, and one consumer comes near to it. On machines
+  of their own consumers add up again: they share nothing but partitions, Kafka, the database and
+  the store.
 - **Partitions** bound both: a consumer without one stands idle.
 
 What one picture costs in seconds of one core, from each series' run of most pictures:
