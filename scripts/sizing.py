@@ -223,7 +223,7 @@ the minute before: where it is above {cores}, processes wait for a core.
 - **While the model is what takes time**, consumers add up: they wait beside each other, each with
   PICTURES_AT_ONCE pictures in hand. It ends where the processor is used up.
 - **Where decoding, tiling, joining and encoding take the time**, the processor is the bound, and a
-  second consumer on the same machine gains nothing: its {cores} cores divided by a picture's seconds
+  second consumer on one machine gains nothing: its {cores} cores divided by a picture's seconds
   are the most pictures a second that there can be, and one consumer comes near to it. On machines
   of their own consumers add up again: they share nothing but partitions, Kafka, the database and
   the store.
