@@ -272,7 +272,7 @@ consumers. It is too much for one machine of the usual size. At 1,000:
   cluster of Kafka can hold, but a group of {most.consumers:,} members is not: with the classic
   protocol all of them stop whenever one comes or goes. Groups on topics of their own are the way,
   each of some hundred members.
-- **The network.** {most.network_bits:,.0f} bit/s between consumers and model servers, because
+- **The network.** {most.network_bits / 1e9:,.0f} Gbit/s between consumers and model servers, because
   tiles travel as raw pixels: consumers belong beside their model servers, on one machine.
 - **The store.** {stored} a day. What is kept, and for how long, would have to be a choice.
 - **Money.** Nearly all of it is GPUs and storage. `doublet-fast` needs {fast.gpus:,} GPUs where the
