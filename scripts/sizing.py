@@ -84,7 +84,7 @@ class Plan:
     """Kafka, PostgreSQL and the S3 gateway."""
     bytes_a_day: float
     rows_a_day: float
-    network_bits: float
+    network_gigabits: float
     """A second, between consumers and model servers."""
     dollars_a_month: float
 
@@ -119,7 +119,7 @@ def plan(document: dict[str, Any], rate: float, model: str, assumed: Assumptions
         bytes_a_day=rate * stored * SECONDS_A_DAY,
         rows_a_day=large["database_rows"] * rate * SECONDS_A_DAY,
         # Three bytes a pixel there; four times that back, and the spread.
-        network_bits=rate * tiled_megapixels() * 1e6 * (3 + 12 + 4) * 8,
+        network_gigabits=rate * tiled_megapixels() * (3 + 12 + 4) * 8 / 1e3,
         dollars_a_month=dollars,
     )
 
@@ -186,7 +186,7 @@ def _plans(plans: list[Plan]) -> str:
         "cores for Kafka, PostgreSQL, S3": [f"{p.store_cores:,.1f}" for p in plans],
         "stored a day": [_size(p.bytes_a_day) for p in plans],
         "rows a day": [f"{p.rows_a_day:,.0f}" for p in plans],
-        "between consumers and model": [f"{p.network_bits / 1e9:,.1f} Gbit/s" for p in plans],
+        "between consumers and model": [f"{p.network_gigabits:,.1f} Gbit/s" for p in plans],
         "US dollars a month": [f"{p.dollars_a_month:,.0f}" for p in plans],
     }
     lines = [f"| | {head} |", "|---" * (len(plans) + 1) + "|"]
@@ -272,7 +272,7 @@ consumers. It is too much for one machine of the usual size. At 1,000:
   cluster of Kafka can hold, but a group of {most.consumers:,} members is not: with the classic
   protocol all of them stop whenever one comes or goes. Groups on topics of their own are the way,
   each of some hundred members.
-- **The network.** {most.network_bits / 1e9:,.0f} Gbit/s between consumers and model servers, because
+- **The network.** {most.network_gigabits:,.0f} Gbit/s between consumers and model servers, because
   tiles travel as raw pixels: consumers belong beside their model servers, on one machine.
 - **The store.** {stored} a day. What is kept, and for how long, would have to be a choice.
 - **Money.** Nearly all of it is GPUs and storage. `doublet-fast` needs {fast.gpus:,} GPUs where the
