@@ -91,8 +91,8 @@ def _database(url: str) -> Database:
 def _require_tables(url: str) -> None:
     if revision(_database(url)) is None:
         raise NoTables(
-            "The database has no tables yet: run `doublet db upgrade`, or start everything with "
-            "`make up`."
+            "The database has no tables yet: start everything with `make up`, run `doublet db "
+            "upgrade`, or name another one (DOUBLET_HOME or DATABASE_URL)."
         )
 
 
