@@ -30,6 +30,11 @@ PREVIEW = 1024
 CARD = (320, 240)
 """Width and height of a thumbnail in pixels: a card of the list, sharp on a dense screen."""
 
+_NO_PREVIEW = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200">'
+    '<rect width="320" height="200" fill="#8883"/><text x="160" y="105" fill="#888"'
+    ' font-family="sans-serif" font-size="20" text-anchor="middle">no preview</text></svg>'
+)
 _PREVIEWS_KEPT = 64
 """Some 300 kB each."""
 _THUMBNAILS_KEPT = 2_000
@@ -122,7 +127,15 @@ def _bicubic(request: Request) -> Response:
 
 @_refusing
 def _preview(request: Request) -> Response:
-    return _shown(_enlarged(request.path_params["sha256"]))
+    """A file that says so in place of the picture, where it cannot be decoded.
+
+    The page shows it as soon as it is handed in, when nobody knows yet: no fault of the page's,
+    which a browser would report for an address that answers with one.
+    """
+    try:
+        return _shown(_enlarged(request.path_params["sha256"]))
+    except NoPreview:
+        return Response(_NO_PREVIEW, media_type="image/svg+xml", headers=_FOR_EVER)
 
 
 @_refusing

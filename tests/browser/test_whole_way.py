@@ -25,10 +25,13 @@ def test_a_picture_goes_from_upload_to_done(
     picture = tmp_path / "noise.png"
     pixels = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(picture)
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(picture.read_bytes()[:20_000])
     stack.start("--no-first-picture")
     with window(browser, stack.address, 1440, "light") as dashboard:
         dashboard.open("/submit")
-        dashboard.submit(picture)
+        dashboard.submit(picture, torn)
+        dashboard.follow("torn.png", "undecodable", DOUBLING_MS)
         done = dashboard.follow("noise.png", "done", DOUBLING_MS)
         done.get_by_role("link").first.click()
         expect(dashboard.page.get_by_role("heading", level=2, name="noise.png")).to_be_visible()
@@ -38,4 +41,4 @@ def test_a_picture_goes_from_upload_to_done(
         expect(dashboard.page.get_by_text("balanced")).to_be_visible()
         dashboard.require_sound()
     total = json.loads(stack.run("books", "--json").stdout)["total"]
-    assert (total["accepted"], total["done"]) == (1, 1)
+    assert (total["accepted"], total["done"], total["dead"]) == (2, 1, 1)

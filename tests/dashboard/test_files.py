@@ -109,7 +109,9 @@ def test_what_is_not_there_is_not_found(
 def test_bytes_that_are_no_picture_have_no_preview(fetch: Fetch, blobs: BlobStore) -> None:
     stored = blobs.put(b"<html><script>alert(1)</script>")
     answer = fetch(files.preview_address(stored.sha256))
-    assert answer.status_code == 415
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert ">no preview<" in answer.text
+    assert fetch(files.thumbnail_address(stored.sha256)).status_code == 415
 
 
 def test_downloads_are_the_stored_bytes_and_never_run_as_a_page(
