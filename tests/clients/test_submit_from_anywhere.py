@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from infra.broker.apache import jars, node
 from infra.broker.claim import BrokerCannotStart
 from infra.eventlog.clients import open_admin
 from infra.eventlog.reading import LogReader
-from infra.eventlog.topics import RESULTS, UPLOADS, ensure_topics
+from infra.eventlog.topics import RESULTS, UPLOADS, ensure_topics, topics
 from infra.events.pictures import Submission, read_submission
 from infra.settings import Settings
 from tests.clients.npm import modules
@@ -73,8 +74,11 @@ class Place:
 
 
 @pytest.fixture
-def place(broker: LocalBroker, tmp_path: Path) -> Place:
-    return Place(tmp_path, broker)
+def place(broker: LocalBroker, tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path, broker)
+    yield place
+    with open_admin(place.settings) as admin:  # other tests use this broker as well
+        admin.delete_topics([topic.name for topic in topics(place.settings)])
 
 
 @pytest.fixture
