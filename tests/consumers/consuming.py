@@ -130,6 +130,24 @@ class Site:
             return open_alerts(session)
 
 
+@contextmanager
+def meanwhile(turn: Callable[[], object]) -> Iterator[None]:
+    """Have something done again and again beside the test."""
+    enough = threading.Event()
+
+    def take_turns() -> None:
+        while not enough.is_set():
+            turn()
+
+    thread = threading.Thread(target=take_turns, name="meanwhile")
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SOON
     while not condition():

@@ -19,7 +19,6 @@ from consumers.departures import Departures
 from infra.books import Account
 from infra.database.models import DeadLetter, Delivery, Image, ImageState, Outcome, Result
 from infra.errors import BadSetting
-from infra.eventlog.clients import open_consumer
 from infra.eventlog.topics import INTAKE
 from infra.events.reasons import Reason
 from infra.settings import Settings, settings
@@ -144,7 +143,7 @@ def test_a_consumer_that_is_restarted_under_its_name_causes_no_rebalance(
     members: list[KafkaConsumer] = []
 
     def join(departures: Departures) -> KafkaConsumer:
-        members.append(open_consumer(site.settings, *INTAKE, member="one", listener=departures))
+        members.append(site.join(departures, "one"))
         return members[0]
 
     site.connect = join

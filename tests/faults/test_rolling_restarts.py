@@ -1,6 +1,5 @@
 """Consumers are replaced one after the other while pictures arrive, as an upgrade does it."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from sqlalchemy import func, select
 from infra.database.models import Delivery, Image, Result
 from infra.eventlog.topics import UPLOADS
 from serving.model_server import Doubled
-from tests.consumers.consuming import Site, wait_until
+from tests.consumers.consuming import Site, meanwhile, wait_until
 from tests.consumers.forks import fork_consumer
 from tests.consumers.world import png
 from tests.faults.drills import Drill
@@ -73,22 +72,16 @@ class Fleet:
 def arriving(site: Site) -> Iterator[list[bytes]]:
     """Different small pictures, so many that some always wait, until the work inside is done."""
     pictures: list[bytes] = []
-    enough = threading.Event()
 
     def send() -> None:
-        while not enough.wait(PAUSE_SECONDS):
-            if len(pictures) - _settled(site) < WAITING:
-                row, column = divmod(len(pictures), 40)
-                pictures.append(png(20 + column, 20 + row))
-                site.events.send(UPLOADS, str(len(pictures)).encode(), pictures[-1], [])
+        time.sleep(PAUSE_SECONDS)
+        if len(pictures) - _settled(site) < WAITING:
+            row, column = divmod(len(pictures), 40)
+            pictures.append(png(20 + column, 20 + row))
+            site.events.send(UPLOADS, str(len(pictures)).encode(), pictures[-1], [])
 
-    sender = threading.Thread(target=send, name="sender")
-    sender.start()
-    try:
+    with meanwhile(send):
         yield pictures
-    finally:
-        enough.set()
-        sender.join()
 
 
 def _settled(site: Site) -> int:

@@ -20,7 +20,7 @@ def run(*arguments: object) -> str:
     return result.output
 
 
-@pytest.mark.timeout(400)  # six networks are made, and their graphs with them
+@pytest.mark.timeout(400)  # networks are made and exported, one after the other
 def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
     """A start, members from it, the quick network from both, and both exports."""
     save_one_of_each(tmp_path)
