@@ -3,10 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
-from google.protobuf import text_format
-from google.protobuf.message import Message
 from tensorflow_serving.config.model_server_config_pb2 import (
     ModelConfig,
     ModelConfigList,
@@ -14,35 +11,12 @@ from tensorflow_serving.config.model_server_config_pb2 import (
     ModelType,
 )
 
-from infra.errors import DoubletError
 from serving.embedded.refusal import invalid
 
 log = logging.getLogger(__name__)
 
 TENSORFLOW = "tensorflow"
 """The only platform there is."""
-
-Config = TypeVar("Config", bound=Message)
-
-
-class ConfigError(DoubletError):
-    """A configuration file cannot be read."""
-
-
-def read(path: str, message: Config) -> Config:
-    """Fill a message from a text-format file.
-
-    Raises:
-        ConfigError: no such file, or it does not parse; the text begins as protobuf's own does.
-    """
-    try:
-        text_format.Parse(Path(path).read_text(), message)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        name = message.DESCRIPTOR.full_name
-        raise ConfigError(f"Error parsing text-format {name} in {path}: {error}") from error
-    return message
 
 
 def single_model(name: str, base_path: str) -> ModelServerConfig:

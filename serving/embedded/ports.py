@@ -4,13 +4,12 @@ import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
-from google.protobuf import text_format
 
 from infra.errors import DoubletError
 from serving.embedded.flags import Flags
+from serving.embedded.text_files import ConfigError, read
 from serving.proto.ssl_pb2 import SSLConfig
 
 MAX_MESSAGE = 2**31 - 1
@@ -38,7 +37,7 @@ def take(flags: Flags) -> Ports:
 
     Raises:
         PortTaken: naming the flag to change.
-        ConfigError: the certificate is not usable.
+        CertificateError: the certificate is not usable.
     """
     rest = _rest(flags)
     options = [
@@ -88,10 +87,9 @@ def _listen(address: str, port: int, flag: str) -> socket.socket:
 
 
 def _credentials(path: str) -> grpc.ServerCredentials:
-    found = SSLConfig()
     try:
-        text_format.Parse(Path(path).read_text(), found)
-    except (OSError, text_format.ParseError, UnicodeDecodeError):  # what it says may quote the key
+        found = read(path, SSLConfig())
+    except ConfigError:  # what it says may quote the key
         raise CertificateError(f"cannot read {path} as a text-format SSLConfig") from None
     try:
         return grpc.ssl_server_credentials(

@@ -23,6 +23,7 @@ from serving.embedded.refusal import Refusal
 from serving.embedded.rest import application
 from serving.embedded.servable import Servable, load
 from serving.embedded.sessions import device, session_config
+from serving.embedded.text_files import ConfigError, read
 from serving.embedded.warmup import warm
 from serving.proto.monitoring_pb2 import MonitoringConfig
 
@@ -137,7 +138,7 @@ class Server:
             return
         monitoring = MonitoringConfig()
         if flags.monitoring_config_file:
-            config.read(flags.monitoring_config_file, monitoring)
+            read(flags.monitoring_config_file, monitoring)
         prometheus = monitoring.prometheus_config
         app = application(
             api,
@@ -185,7 +186,7 @@ class Interval:
 
 def _configured(flags: Flags) -> ModelServerConfig:
     if flags.model_config_file:
-        return config.read(flags.model_config_file, ModelServerConfig())
+        return read(flags.model_config_file, ModelServerConfig())
     return config.single_model(flags.model_name, flags.model_base_path)
 
 
@@ -193,7 +194,7 @@ def _reconfigure(models: Models, flags: Flags) -> None:
     """Follow the configuration file; what is wrong with it is logged and changes nothing."""
     try:
         models.require_available(models.configure(_configured(flags)))
-    except (config.ConfigError, Refusal) as error:
+    except (ConfigError, Refusal) as error:
         log.error("Could not follow %s: %s", flags.model_config_file, error)  # noqa: TRY400
 
 

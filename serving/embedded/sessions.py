@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
-from serving.embedded.config import read
 from serving.embedded.flags import Flags
+from serving.embedded.text_files import read
 
 log = logging.getLogger(__name__)
 
