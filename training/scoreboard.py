@@ -31,6 +31,7 @@ class Row:
     optimiser: str
     rate: float
     schedule: str
+    augmentation: str
     degradation: str
     precision: str
     backend: str

@@ -23,6 +23,7 @@ ROW = Row(
     optimiser="muon",
     rate=4e-3,
     schedule="constant",
+    augmentation="Augmentation(mirror=0.5)",
     degradation="Degradation(jpeg=0.1, noise=0.05)",
     precision="float32",
     backend="tensorflow",

@@ -63,19 +63,33 @@ class Crops:
     def _crop(self, chance: np.random.Generator) -> tuple[Picture, Levels]:
         pixel = chance.integers(self._areas[-1])
         pair = self.pairs[int(np.searchsorted(self._areas, pixel, "right"))]
-        y, x = (int(chance.integers(side // 2 - self.size + 1)) for side in pair.full.shape[:2])
-        twin = copy.deepcopy(chance) if pair.answer is not None else chance
-        whole = self.augmentation(self._region(pair.full, y, x), chance)
+        whole, answer = self._cut(pair, chance)
+        twin = copy.deepcopy(chance) if answer is not None else chance
+        whole = self.augmentation(whole, chance)
         half = self.degradation.halved(whole)
         learnt = whole.astype(np.float32)
-        if pair.answer is not None:
-            learnt += self.augmentation(self._region(pair.answer, y, x), twin)
+        if answer is not None:
+            learnt += self.augmentation(answer, twin)
             learnt /= 2
         inside, inside_whole = slice(MARGIN, -MARGIN), slice(2 * MARGIN, -2 * MARGIN)
         return (
             self.degradation(half[inside, inside], chance),
             learnt[inside_whole, inside_whole],
         )
+
+    def _cut(self, pair: Pair, chance: np.random.Generator) -> tuple[Picture, Picture | None]:
+        """A place of the picture, and of the teacher's answer, with margins."""
+        height, width = pair.full.shape[:2]
+        side = 2 * (self.size + 2 * MARGIN)
+        if pair.answer is None:  # an answer is one to the picture's own half, at no other size
+            place = self.augmentation.place(side, min(height, width), chance)
+            if place > side:
+                y, x = (int(chance.integers(length - place + 1)) for length in (height, width))
+                cut = pair.full[y : y + place, x : x + place]
+                return self.augmentation.reduced(cut, side), None
+        y, x = (int(chance.integers(length // 2 - self.size + 1)) for length in (height, width))
+        answer = None if pair.answer is None else self._region(pair.answer, y, x)
+        return self._region(pair.full, y, x), answer
 
     def _region(self, full: Picture, y: int, x: int) -> Picture:
         """The whole of the half at (y, x), with all that its halving looks at; edges repeated.

@@ -51,6 +51,7 @@ class Journal:
             optimiser=recipe.optimiser,
             rate=recipe.rate,
             schedule=recipe.schedule,
+            augmentation=str(recipe.augmentation),
             degradation=str(recipe.degradation),
             precision=self.device.precision,
             backend=self.device.backend,

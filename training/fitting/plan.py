@@ -83,7 +83,7 @@ def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
 
 
 def crops(pairs: list[Pair], recipe: Recipe, seed: int) -> Crops:
-    return Crops(pairs, recipe.crop, recipe.batch, seed, recipe.degradation)
+    return Crops(pairs, recipe.crop, recipe.batch, seed, recipe.degradation, recipe.augmentation)
 
 
 def _pairs(pictures: Path, numbers: Sequence[int]) -> list[Pair]:

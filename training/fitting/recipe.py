@@ -7,6 +7,7 @@ import keras
 
 from infra.errors import DoubletError
 from training.architectures import ARCHITECTURES
+from training.features.augmentation import Augmentation
 from training.features.degradation import Degradation
 from training.fitting.muon import KernelMuon
 
@@ -31,6 +32,7 @@ class Recipe:
     batch: int = 8
     crop: int = 48
     """Side of the low-resolution crop; a compact member sees 8 px to each side of a pixel."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
     degradation: Degradation = field(default_factory=Degradation)
     loss: str = "mean_absolute_error"
     optimiser: Literal["muon", "adam"] = "muon"
@@ -85,12 +87,13 @@ class Recipe:
         )
 
 
+TURNED = Augmentation(reduction=0.0, channel_shuffle=0.0)
 ALIASED = Degradation(jpeg=0.0, noise=0.0, halving="every second pixel")
 
 RECIPES = {
     # The ensemble: sixteen networks that have nothing in common but their design, so that what they
     # disagree on says something.
-    "member": Recipe(steps=9_000),
+    "member": Recipe(steps=18_000, average=0.999),
     # The quick network: it learns from all parts at a constant rate, so that it can be left at any
     # step, settles, and ends with teachers that went from there each on its own part.
     "start": Recipe(steps=11_000, schedule="constant", average=0.999),
@@ -103,6 +106,7 @@ RECIPES = {
         steps=1_000,
         architecture="unet",
         crop=128,
+        augmentation=TURNED,
         degradation=ALIASED,
         loss="binary_crossentropy",
         optimiser="adam",

@@ -11,7 +11,7 @@ from training.features.augmentation import Augmentation
 from training.features.degradation import Picture, resized
 from training.measures import LUMA
 
-NEVER = Augmentation(mirror=0, rotation=0)
+NEVER = Augmentation(reduction=0, mirror=0, rotation=0, channel_shuffle=0)
 
 ORIENTING = ("mirror", "upside_down", "rotation", "channel_shuffle")
 COLOURING = ("brightness", "contrast", "saturation")
@@ -92,7 +92,8 @@ def test_quarter_turns_do_not_quite() -> None:
 
 def test_the_defaults_give_all_eight_orientations_equally_often() -> None:
     whole = noise(4, 4, 3)
-    found = [augmented(Augmentation(), whole, seed).tobytes() for seed in range(800)]
+    unshuffled = Augmentation(channel_shuffle=0)
+    found = [augmented(unshuffled, whole, seed).tobytes() for seed in range(800)]
     turned = [np.rot90(picture, turns) for picture in (whole, whole[:, ::-1]) for turns in range(4)]
     assert set(found) == {picture.tobytes() for picture in turned}
     assert all(70 <= found.count(picture.tobytes()) <= 130 for picture in turned)
@@ -130,3 +131,21 @@ def test_strength_0_is_no_change() -> None:
     whole = noise(16, 16, 3)
     none = replace(NEVER, brightness=1, contrast=1, saturation=1, strength=0)
     np.testing.assert_array_equal(augmented(none, whole, 3), whole)
+
+
+def test_a_place_is_reduced_as_often_and_as_far_as_was_asked_for() -> None:
+    chance = np.random.default_rng(1)
+    policy = replace(NEVER, reduction=0.25, smallest=0.5)
+    places = [policy.place(100, 1_000, chance) for _ in range(400)]
+    assert 70 <= sum(place > 100 for place in places) <= 130
+    assert 180 < max(places) <= 200
+    assert {policy.place(100, 120, chance) for _ in range(400)} <= set(range(100, 121))
+
+
+def test_reducing_is_antialiased() -> None:
+    """Every second row white is grey in half the size."""
+    rows = np.zeros((32, 32, 3), np.uint8)
+    rows[::2] = 255
+    inside = Augmentation.reduced(rows, 16)[4:-4]
+    assert inside.shape == (8, 16, 3)
+    assert np.abs(inside.astype(int) - 128).max() <= 1
