@@ -24,7 +24,7 @@ class Exported(StrEnum):
     FAST = "fast"
 
 
-FAST_FITTINGS = ("start", "settle", "fast")
+FAST_FITTINGS = ("start", "fast")
 """What the quick network is fitted by, one after the other."""
 
 Runs = Annotated[Path, typer.Option(help="Where the checkpoints are kept.")]
@@ -38,11 +38,16 @@ def export(
     into: Annotated[
         Path, typer.Argument(help="A numbered version folder: serving/models/doublet/3.")
     ],
+    pictures: Annotated[
+        Path,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="What it learnt from: the validation pictures decide how far detail is amplified.",
+        ),
+    ],
     data: Annotated[str, typer.Option(help="Training data, in the model card's words.")],
     runs: Runs = Path("runs"),
-    recipe: Annotated[
-        str, typer.Option(help="For ensemble: what its members were fitted by last.")
-    ] = "member",
 ) -> None:
     """Write a SavedModel that TensorFlow Serving loads, from the checkpoints' best weights.
 
@@ -50,29 +55,35 @@ def export(
     """
     import_tensorflow()
     from serving.curves import write_curves
+    from training.amplifying import amplify
     from training.compact import radius
     from training.curves import collected
-    from training.export import Card, trained, write
+    from training.export import Card, trained_until, write
+    from training.features.pictures import read, validation
     from training.fitting import checkpoint
-    from training.fitting.plan import members_files
+    from training.fitting.members import members_files, networks
 
     if what is Exported.FAST:
         files, fitted = [checkpoint.path(runs, "fast")], list(FAST_FITTINGS)
     else:
-        files = members_files(runs, recipe)
+        files = members_files(runs)
         fitted = [file.stem for file in files]
-    networks, day = trained(files)
+    details = networks(files)
+    factor = amplify(details, [read(source) for source in validation(pictures)])
     card = Card(
-        members=len(networks),
-        parameters=sum(network.count_params() for network in networks),
+        members=len(details),
+        parameters=sum(network.count_params() for network in details),
         radius=radius(),
         training_data=data,
-        trained=day,
+        trained=trained_until(files),
         commit=_commit(),
+        amplified=factor,
     )
-    write(networks, card, into)
+    write(details, card, into)
     write_curves(collected(runs, fitted), into)
-    typer.echo(f"{into}: {card.members} members, {card.parameters:,} parameters")
+    typer.echo(
+        f"{into}: {card.members} members, {card.parameters:,} parameters, detail times {factor}"
+    )
 
 
 @commands.command()

@@ -4,6 +4,7 @@ oneDNN runs exactly this kind of network near a CPU's peak. The last layer start
 untrained member *is* the bicubic upscale, and training can only add detail to it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -121,3 +122,14 @@ def member(added: keras.Model) -> keras.Model:
     tiles = keras.Input((None, None, 3), name="tiles")
     phases = keras.layers.Add(dtype="float32")([Bicubic(dtype="float32")(tiles), added(tiles)])
     return keras.Model(tiles, keras.ops.depth_to_space(phases, 2))
+
+
+def mean(details: Sequence[keras.Model]) -> keras.Model:
+    """The mean of members that add `details`, as `member`; bicubic is computed once."""
+    tiles = keras.Input((None, None, 3))
+    for number, network in enumerate(details):
+        network.name = f"member-{number}"  # Keras wants each name once in a model
+    added = [network(tiles) for network in details]
+    if len(added) > 1:
+        added = [keras.layers.Average(dtype="float32")(added)]
+    return member(keras.Model(tiles, added[0]))

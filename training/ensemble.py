@@ -33,7 +33,7 @@ def doubled_and_spread(details: Sequence[Detail], tiles: tf.Tensor) -> tuple[Any
         lumas += luma
         squares += luma**2
     count = len(details)
-    doubled = Bicubic()(levels) + added / count
+    doubled = Bicubic(dtype="float32")(levels) + added / count
     # Never the luma of the mean: a model server may round each luma to bfloat16, and a variance
     # holds only between numbers that were rounded alike.
     variance = tf.maximum(squares / count - (lumas / count) ** 2, 0.0)

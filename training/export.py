@@ -21,9 +21,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
 from serving import contract
-from training.compact import detail
 from training.ensemble import doubled_and_spread
-from training.fitting import checkpoint
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 
@@ -45,23 +43,15 @@ class Card:
     trained: str
     """Day of the last checkpoint, UTC."""
     commit: str
+    amplified: float = 1.0
+    """The factor of `amplifying`, which the weights hold already."""
     colour_range: str = "sRGB 0-255"
 
 
-def trained(files: Sequence[Path]) -> tuple[list[keras.Model], str]:
-    """What the networks of these checkpoints add, with their best weights.
-
-    Returns:
-        the networks, and the day (ISO, UTC) of the newest checkpoint.
-
-    Raises:
-        DoubletError: a checkpoint is missing.
-    """
-    networks = [detail() for _ in files]
-    for network, file in zip(networks, files, strict=True):
-        network.set_weights(checkpoint.weights(file, "best"))
+def trained_until(files: Sequence[Path]) -> str:
+    """The day (ISO, UTC) of the newest checkpoint."""
     newest = max(file.stat().st_mtime for file in files)
-    return networks, datetime.fromtimestamp(newest, UTC).date().isoformat()
+    return datetime.fromtimestamp(newest, UTC).date().isoformat()
 
 
 class Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no type hints

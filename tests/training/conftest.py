@@ -1,5 +1,6 @@
-"""A small ensemble, exported once for all tests that want one."""
+"""A small ensemble, exported once; and no test's precision reaches another."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -12,6 +13,14 @@ from training.export import Card, write
 CARD = Card(
     members=2, parameters=0, radius=3, training_data="noise", trained="2026-01-01", commit="abc"
 )
+
+
+@pytest.fixture(autouse=True)
+def precision() -> Iterator[None]:
+    """`doublet train` sets Keras's for its process, which is a command's own outside of tests."""
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from training.features.crops import Crops
 from training.features.degradation import rounded
 from training.features.pictures import Pair
 from training.fitting import checkpoint
-from training.fitting.distillation import taught
+from training.fitting.distillation import Answers, taught
+from training.fitting.members import networks
 
 
 @pytest.fixture
@@ -30,25 +31,41 @@ def teacher(runs: Path, number: int) -> Path:
     return file
 
 
-def test_the_answer_is_the_teachers_mean(pair: Pair, tmp_path: Path) -> None:
-    files = [teacher(tmp_path, number) for number in (1, 2)]
-    (told,) = taught([pair], files, tmp_path / "taught")
-    answers = []
-    for file in files:
-        network = member(detail())
-        network.set_weights(checkpoint.weights(file, "best"))
-        answers.append(np.asarray(network(pair.half[None].astype(np.float32)))[0])
-    mean = rounded(np.mean(answers, axis=0))
+def answers(runs: Path, *numbers: int) -> Answers:
+    """Of teachers that make every held-out picture worse, so that they are not amplified."""
+    black = Pair("black", np.zeros((20, 20, 3), np.uint8))
+    return Answers([teacher(runs, number) for number in numbers], [black], runs / "taught")
+
+
+def test_the_answer_is_the_ensembles(pair: Pair, tmp_path: Path) -> None:
+    (told,) = taught([pair], answers(tmp_path, 1, 2), smallest=12)
+    each = []
+    for network in networks([checkpoint.path(tmp_path, f"member-{number}") for number in (1, 2)]):
+        each.append(np.asarray(member(network)(pair.half[None].astype(np.float32)))[0])
+    mean = rounded(np.mean(each, axis=0))
     assert np.abs(mean.astype(int) - pair.full).max() > 5
-    np.testing.assert_array_equal(told.answer, mean)
+    assert told.answer is not None
+    assert np.abs(mean.astype(int) - told.answer).max() <= 1
     np.testing.assert_array_equal(told.full, pair.full)
+
+
+def test_a_picture_is_taught_at_several_sizes(pair: Pair, tmp_path: Path) -> None:
+    """As far as a crop fits in; each with the answer to its own half."""
+    told = list(taught([pair], answers(tmp_path, 1), smallest=7))
+    assert [each.full.shape for each in told] == [(20, 24, 3), (14, 18, 3)]
+    for each in told:
+        assert each.answer is not None
+        assert each.answer.shape == each.full.shape
+        assert (each.answer != each.full).any()
 
 
 def test_a_crop_is_learnt_half_from_the_answer(pair: Pair) -> None:
     """Turned and mirrored alike, however the crop is."""
-    plain = Crops([pair], 8, 4, seed=1)
-    told = Crops([replace(pair, answer=255 - pair.full)], 8, 4, seed=1)
-    (halves, wholes), (same, learnt) = (next(iter(c.after(3))) for c in (plain, told))
+    right, wrong = (
+        Crops([replace(pair, answer=answer)], 8, 4, seed=1)
+        for answer in (pair.full, 255 - pair.full)
+    )
+    (halves, wholes), (same, learnt) = (next(iter(c.after(3))) for c in (right, wrong))
     np.testing.assert_array_equal(halves, same)
     assert wholes.std() > 10
     np.testing.assert_array_equal(learnt, np.full_like(wholes, 127.5))
@@ -56,12 +73,11 @@ def test_a_crop_is_learnt_half_from_the_answer(pair: Pair) -> None:
 
 def test_answers_are_kept(pair: Pair, tmp_path: Path) -> None:
     """A second run reads what the first one wrote, although its teacher has changed."""
-    first = list(taught([pair], [teacher(tmp_path, 1)], tmp_path / "taught"))
-    second = list(taught([pair], [teacher(tmp_path, 2)], tmp_path / "taught"))
+    first, second = (list(taught([pair], answers(tmp_path, n), smallest=12)) for n in (1, 2))
     assert first[0].answer is not None
     np.testing.assert_array_equal(first[0].answer, second[0].answer)
 
 
 def test_a_missing_teacher_is_named(pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(DoubletError, match="member-7"):
-        list(taught([pair], [tmp_path / "member-7.npz"], tmp_path))
+        Answers([tmp_path / "member-7.npz"], [], tmp_path).to(pair)

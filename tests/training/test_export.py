@@ -12,9 +12,9 @@ from infra.errors import DoubletError
 from serving import contract
 from training.compact import detail, member
 from training.evaluation.saved_model import SavedModel
-from training.export import WARM_UP, trained
+from training.export import WARM_UP
 from training.features.degradation import rounded
-from training.fitting.plan import members_files
+from training.fitting.members import members_files, networks
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_the_warm_up_request_is_one_that_the_model_answers(
 
 def test_a_network_without_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(DoubletError, match=r"no checkpoint .*fast\.npz"):
-        trained([tmp_path / "fast.npz"])
+        networks([tmp_path / "fast.npz"])
 
 
 def test_members_without_checkpoints_are_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`doublet train` as a process: killed, called again, and on another backend of Keras."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from tests.training.making import save_one_of_each
 from training.compact import detail
 from training.fitting import checkpoint
+from training.fitting.members import ALL_PARTS, member_file
+from training.processor import computes_in_bfloat16
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -56,7 +59,7 @@ def begun() -> checkpoint.Weights:
 
 @pytest.fixture(scope="module")
 def ours(begun: checkpoint.Weights, tmp_path_factory: pytest.TempPathFactory) -> checkpoint.Weights:
-    return settled("tensorflow", begun, tmp_path_factory.mktemp("tensorflow"))
+    return gone_on("tensorflow", begun, tmp_path_factory.mktemp("tensorflow"))
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -65,21 +68,25 @@ def test_another_backend_goes_the_same_way(
 ) -> None:
     if not find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    theirs = settled(backend, begun, tmp_path)
+    theirs = gone_on(backend, begun, tmp_path)
     moved, apart = (
         sum(float(np.abs(one - other).sum()) for one, other in zip(ours, others, strict=True))
         for others in (begun, theirs)
     )
     assert moved > 1
-    assert apart < 0.02 * moved
+    # Muon makes much of little gradients, and each backend rounds to bfloat16 at its own places.
+    assert apart < (0.15 if computes_in_bfloat16() else 0.02) * moved
 
 
-def settled(backend: str, begun: checkpoint.Weights, folder: Path) -> checkpoint.Weights:
-    """What four steps on a backend make of the weights."""
-    save_one_of_each(folder / "pictures")
-    checkpoint.write(folder / "runs" / "start.npz", {"best": begun}, {})
-    process = train("settle", folder / "pictures", folder / "runs", backend)
+def gone_on(backend: str, begun: checkpoint.Weights, folder: Path) -> checkpoint.Weights:
+    """What four steps on a backend make of the weights; the ensemble's answers are the truth."""
+    pictures, runs = folder / "pictures", folder / "runs"
+    save_one_of_each(pictures)
+    shutil.copytree(pictures, runs / "taught")
+    for file in (runs / "start.npz", *(member_file(runs, "member", n) for n in ALL_PARTS)):
+        checkpoint.write(file, {"best": begun}, {})
+    process = train("fast", pictures, runs, backend)
     output, _ = process.communicate()
     assert process.returncode == 0
     assert f", {backend}, " in output
-    return checkpoint.weights(folder / "runs" / "settle.npz", "weights")
+    return checkpoint.weights(runs / "fast.npz", "weights")

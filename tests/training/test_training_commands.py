@@ -11,7 +11,7 @@ from infra.errors import DoubletError
 from tests.training.making import save_one_of_each
 from training.commands import commands
 from training.evaluation.saved_model import SavedModel
-from training.fitting.plan import ALL_PARTS, member_file
+from training.fitting.members import ALL_PARTS, member_file
 
 
 def run(*arguments: object) -> str:
@@ -22,7 +22,7 @@ def run(*arguments: object) -> str:
 
 @pytest.mark.timeout(400)  # networks are made and exported, one after the other
 def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
-    """A start, members from it, the quick network from both, and both exports."""
+    """Members, the quick network from them, and both exports."""
     save_one_of_each(tmp_path)
     runs, board = tmp_path / "runs", tmp_path / "scoreboard.csv"
 
@@ -30,22 +30,21 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
         return run("train", recipe, tmp_path, "--runs", runs, "--scoreboard", board, *options)
 
     output = train("start", "--steps", 3, "--every", 2)
-    train("settle", "--steps", 2)
     assert "start, step 2 of 3" in output
     assert "start, step 3 of 3" in output
     # Sixteen in one graph would take a minute to build.
-    assert "teachers, step 2 of 2" in train("teacher", "--together", "--members", 3, "--steps", 2)
-    with pytest.raises(DoubletError, match=r"teacher-3\.npz was fitted beside others"):
-        train("teacher", "--members", 3)
+    assert "members, step 2 of 2" in train("member", "--together", "--members", 3, "--steps", 2)
+    with pytest.raises(DoubletError, match=r"member-3\.npz was fitted beside others"):
+        train("member", "--members", 3)
     for number in set(ALL_PARTS) - {3}:
-        shutil.copy(member_file(runs, "teacher", 3), member_file(runs, "teacher", number))
+        shutil.copy(member_file(runs, "member", 3), member_file(runs, "member", number))
     assert "fast, step 2 of 2" in train("fast", "--steps", 2)
     assert "| runs/fast | compact | 59,852 | 2 |" in run("scoreboard", "--scoreboard", board)
 
     ensemble, fast = tmp_path / "doublet" / "7", tmp_path / "doublet-fast" / "1"
     for what, folder in (("ensemble", ensemble), ("fast", fast)):
         folder.parent.mkdir()
-        run("export", what, folder, "--runs", runs, "--data", "noise", "--recipe", "teacher")
+        run("export", what, folder, "--runs", runs, "--data", "noise", "--pictures", tmp_path)
     picture = np.random.default_rng(1).integers(0, 256, (9, 7, 3), np.uint8)
     with SavedModel(ensemble) as sixteen, SavedModel(fast) as one:
         assert (sixteen.card["members"], one.card["members"]) == (16, 1)

@@ -17,8 +17,8 @@ from tests.training.making import save_one_of_each
 from training.features.packing import Packing, pack
 from training.features.sources import files
 from training.fitting import checkpoint
+from training.fitting.members import member_file
 from training.fitting.order import Order, fit
-from training.fitting.plan import member_file
 from training.workers import Workers
 
 REPOSITORY = Path(__file__).parents[2]

@@ -8,11 +8,10 @@ import keras
 import numpy as np
 
 from infra.errors import DoubletError
-from training.compact import detail, member
+from training.compact import member
 from training.evaluation.sets import Example, PictureSet
 from training.features.degradation import Picture, rounded
-from training.fitting import checkpoint
-from training.fitting.plan import ALL_PARTS, member_file
+from training.fitting.members import ALL_PARTS, member_file, networks
 from training.measures import psnr
 
 
@@ -66,13 +65,4 @@ def stored_members(runs: Path) -> list[keras.Model]:
     files = [file for number in ALL_PARTS if (file := member_file(runs, "member", number)).exists()]
     if len(files) < 2:
         raise DoubletError(f"{runs} has fewer than two checkpoints named member-<hex digit>.npz")
-    return [_network(file) for file in files]
-
-
-def _network(file: Path) -> keras.Model:
-    network = detail()
-    try:
-        network.set_weights(checkpoint.weights(file, "best"))
-    except ValueError as error:
-        raise DoubletError(f"{file} holds no member of today's shape") from error
-    return network
+    return networks(files)

@@ -36,11 +36,11 @@ def train(
         str,
         typer.Option(
             callback=_hex_digits,
-            help="For member, teacher, original: which, by the hex digits of their parts.",
+            help="For member and original: which, by the hex digits of their parts.",
         ),
     ] = "0123456789abcdef",
     together: Annotated[
-        bool, typer.Option(help="For member and teacher: all in one vectorised step, for a GPU.")
+        bool, typer.Option(help="For member: all in one vectorised step, for a GPU.")
     ] = False,
     architecture: Annotated[
         str | None, typer.Option(help="For study: one of training/architectures.")

@@ -6,53 +6,74 @@ the truth, of which no network can know every grain.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import keras
 import numpy as np
 from PIL import Image
 
-from training.compact import detail, member
-from training.features.degradation import rounded
+from training.amplifying import amplify
+from training.compact import mean
+from training.features.degradation import Picture, resized, rounded
 from training.features.pictures import Pair
-from training.fitting import checkpoint
+from training.fitting.members import networks
+
+SHARES = (1.0, 0.75, 0.5)
+"""Of a picture's sides, at which it is learnt: what `Augmentation.reduction` is to members."""
 
 
-def taught(pairs: Sequence[Pair], teachers: Sequence[Path], answers: Path) -> Iterator[Pair]:
-    """The pairs with the teachers' mean as their answer.
+class Answers:
+    """What the ensemble makes of halves, kept in a folder because it takes long."""
 
-    Args:
-        teachers: checkpoints of compact members.
-        answers: a folder that keeps the teachers' answers, because they take long.
+    def __init__(self, members: Sequence[Path], held_out: Sequence[Pair], folder: Path) -> None:
+        """`members` are checkpoints; `held_out` are the validation pictures."""
+        self._members, self._held_out, self._folder = members, held_out, folder
 
-    Raises:
-        DoubletError: a teacher's checkpoint is missing.
-    """
-    answers.mkdir(parents=True, exist_ok=True)
-    details = [detail() for _ in teachers]
-    for number, (network, file) in enumerate(zip(details, teachers, strict=True)):
-        network.name = f"teacher-{number}"
-        network.set_weights(checkpoint.weights(file, "best"))
-    ensemble = mean(details)
-    for pair in pairs:
-        file = answers / f"{pair.name}.png"
+    def to(self, pair: Pair) -> Picture:
+        """uint8 [2h, 2w, 3].
+
+        Raises:
+            DoubletError: a member's checkpoint is missing.
+        """
+        file = self._folder / f"{pair.name}.png"
         if not file.exists():
-            levels = ensemble.predict_on_batch(pair.half[None].astype(np.float32))
+            levels = self._ensemble.predict_on_batch(pair.half[None].astype(np.float32))
             _write(file, rounded(levels[0]))
         with Image.open(file) as image:
-            yield replace(pair, answer=np.asarray(image))
+            return np.asarray(image)
+
+    @cached_property
+    def _ensemble(self) -> keras.Model:
+        details = networks(self._members)
+        amplify(details, self._held_out)
+        return mean(details)
 
 
-def mean(details: Sequence[keras.Model]) -> keras.Model:
-    """The members' mean: grey levels [n, h, w, 3] to [n, 2h, 2w, 3]; bicubic is computed once."""
-    tiles = keras.Input((None, None, 3))
-    added = [network(tiles) for network in details]
-    if len(added) > 1:
-        added = [keras.layers.Average(dtype="float32")(added)]
-    return member(keras.Model(tiles, added[0]))
+def taught(pairs: Sequence[Pair], answers: Answers, smallest: int) -> Iterator[Pair]:
+    """The pairs at each of `SHARES`, with the ensemble's answer to each.
+
+    Args:
+        smallest: side of a half; a picture that would be smaller is not reduced so far.
+    """
+    for pair in pairs:
+        for share in SHARES:
+            made = _reduced(pair, share)
+            if share == 1 or min(made.full.shape[:2]) >= 2 * smallest:
+                yield replace(made, answer=answers.to(made))
 
 
-def _write(file: Path, picture: np.ndarray) -> None:
+def _reduced(pair: Pair, share: float) -> Pair:
+    """Its sides even, as a half needs them."""
+    if share == 1:
+        return pair
+    full = resized(pair.full, share)
+    height, width = (side - side % 2 for side in full.shape[:2])
+    return Pair(f"{pair.name} at {share:.0%}", full[:height, :width], grey=pair.grey)
+
+
+def _write(file: Path, picture: Picture) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".partial")
     Image.fromarray(picture).save(unfinished, "PNG", compress_level=1)
     unfinished.rename(file)

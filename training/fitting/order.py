@@ -13,7 +13,7 @@ import typer
 from infra.errors import DoubletError
 from training.quiet import import_tensorflow
 
-OF_PARTS = ("member", "teacher", "original")
+OF_PARTS = ("member", "original")
 """Recipes that fit a network for each part."""
 
 

@@ -5,37 +5,13 @@ from pathlib import Path
 
 from infra.errors import DoubletError
 from training.features.crops import Crops
-from training.features.pictures import Pair, part, read
+from training.features.pictures import Pair, part, read, validation
 from training.features.sources import PARTS
-from training.fitting import checkpoint
-from training.fitting.distillation import taught
+from training.fitting.distillation import Answers, taught
 from training.fitting.fitting import Fitting, OneNetwork
+from training.fitting.members import ALL_PARTS, member_name, members_files
 from training.fitting.recipe import Recipe
 from training.fitting.together import Members, SideBySide
-
-ALL_PARTS = range(PARTS)
-
-
-def member_name(recipe: str, number: int) -> str:
-    """A member's fitting, by the hex digit of its part."""
-    return f"{recipe}-{number:x}"
-
-
-def member_file(runs: Path, recipe: str, number: int) -> Path:
-    """The checkpoint of a member."""
-    return checkpoint.path(runs, member_name(recipe, number))
-
-
-def members_files(runs: Path, recipe: str = "member") -> list[Path]:
-    """The checkpoints of sixteen members.
-
-    Raises:
-        DoubletError: one has none.
-    """
-    files = [member_file(runs, recipe, number) for number in ALL_PARTS]
-    if missing := [file.name for file in files if not file.exists()]:
-        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train {recipe}` first")
-    return files
 
 
 def one_for_each_part(
@@ -76,9 +52,10 @@ def one_of_all(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting
 
 
 def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
-    """One network that learns from all parts and from the sixteen teachers in `runs`."""
-    teachers = members_files(runs, "teacher")
-    pairs = list(taught(_pairs(pictures, ALL_PARTS), teachers, runs / "taught"))
+    """One network that learns from all parts and from the ensemble of the members in `runs`."""
+    held_out = [read(source) for source in validation(pictures)]
+    answers = Answers(members_files(runs), held_out, runs / "taught")
+    pairs = list(taught(_pairs(pictures, ALL_PARTS), answers, recipe.crop))
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS + 1), recipe, runs)
 
 

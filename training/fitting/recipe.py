@@ -95,11 +95,9 @@ RECIPES = {
     # disagree on says something.
     "member": Recipe(steps=18_000, average=0.999),
     # The quick network: it learns from all parts at a constant rate, so that it can be left at any
-    # step, settles, and ends with teachers that went from there each on its own part.
-    "start": Recipe(steps=11_000, schedule="constant", average=0.999),
-    "settle": Recipe(steps=12_000, start="start", last=0.25, warm_up=20, average=0.999),
-    "teacher": Recipe(steps=600, start="settle", rate=1.5e-3, warm_up=20),
-    "fast": Recipe(steps=4_000, start="settle", rate=1e-3, warm_up=20),
+    # step, and goes on with the ensemble's answers, too.
+    "start": Recipe(steps=20_000, schedule="constant", average=0.999),
+    "fast": Recipe(steps=20_000, start="start", warm_up=20, average=0.999),
     # The original project's, but for the number of steps: five epochs of a sixteenth of Open
     # Images were some 350,000.
     "original": Recipe(
