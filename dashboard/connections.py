@@ -6,9 +6,8 @@ from dashboard.pyramids import Pyramids
 from dashboard.replaying import Replayer
 from infra.admission import Limits
 from infra.blobs import BlobStore, open_blob_store
+from infra.database import migrate
 from infra.database.engine import Database
-from infra.database.migrate import revision
-from infra.errors import DoubletError
 from infra.eventlog.clients import KafkaEventLog
 from infra.settings import Settings, settings
 from producers.resubmitting import Resubmitter
@@ -18,15 +17,11 @@ RESULT_FACTOR = 4
 """A result has four times the pixels of the largest picture that is taken."""
 
 
-class NoTables(DoubletError):
-    """The database is there and was never upgraded."""
-
-
 def require_tables() -> None:
     """Make sure that the database can be asked.
 
     Raises:
-        NoTables: it was never upgraded.
+        TablesMissing: it was never upgraded.
         DatabaseUnavailable: it is away.
     """
     _require_tables(settings().database)
@@ -89,11 +84,7 @@ def _database(url: str) -> Database:
 
 @cache
 def _require_tables(url: str) -> None:
-    if revision(_database(url)) is None:
-        raise NoTables(
-            "The database has no tables yet: start everything with `make up`, run `doublet db "
-            "upgrade`, or name another one (DOUBLET_HOME or DATABASE_URL)."
-        )
+    migrate.require_tables(_database(url))
 
 
 @cache

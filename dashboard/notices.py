@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from dashboard.connections import NoTables
+from infra.database.engine import TablesMissing
 from infra.errors import DoubletError, Unavailable
 
 
@@ -14,8 +14,8 @@ def explained() -> Iterator[None]:
     """Show an error of ours where it happened; the rest of the page goes on."""
     try:
         yield
-    except NoTables as error:
-        st.info(str(error), icon=":material/database_off:")
+    except TablesMissing as error:
+        st.info(f"{error}.", icon=":material/database_off:")
     except Unavailable as error:
         st.error(f"{error}. It goes on by itself once that is back.", icon=":material/cloud_off:")
     except DoubletError as error:

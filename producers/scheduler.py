@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra import logs
 from infra.clock import Clock, utc_now
 from infra.database.engine import Database, DatabaseUnavailable
-from infra.database.migrate import revision
+from infra.database.migrate import require_tables
 from infra.database.models import PartState
 from infra.errors import Unavailable
 from infra.events.pictures import apod_id
@@ -143,8 +143,7 @@ class Scheduler:
         Raises:
             DatabaseUnavailable: there is no database to keep them in; nothing runs yet.
         """
-        if revision(self._database) is None:
-            raise DatabaseUnavailable("the database has no tables yet: run `doublet db upgrade`")
+        require_tables(self._database)
         self._stop.clear()
         self._jobs = _jobs_in(self._database)
         try:

@@ -38,6 +38,14 @@ class DatabaseUnavailable(Unavailable):
 class TablesMissing(DatabaseUnavailable):
     """The database is there, and our tables are not."""
 
+    def __init__(self, engine: Engine) -> None:
+        """Most often, a command was called in another folder than the stack: so it says where."""
+        where = engine.url.render_as_string(hide_password=True)
+        super().__init__(
+            f"the database {where} has no tables yet: start everything with `make up`, run "
+            "`doublet db upgrade`, or name the right one (DOUBLET_HOME or DATABASE_URL)"
+        )
+
 
 class BadDatabaseUrl(DoubletError):
     """DATABASE_URL is not one that SQLAlchemy understands."""
@@ -89,20 +97,11 @@ def _translating(sessions: sessionmaker[Session]) -> Iterator[Session]:
             yield session
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _names_no_table(error):
-            raise TablesMissing(_no_tables(sessions)) from error
+            raise TablesMissing(sessions.kw["bind"]) from error
         if isinstance(error, ProgrammingError):
             raise  # a statement that is wrong is our own fault
         first_line = str(_root(error).orig).partition("\n")[0]
         raise DatabaseUnavailable(f"the database does not answer: {first_line}") from error
-
-
-def _no_tables(sessions: sessionmaker[Session]) -> str:
-    """Most often, a command was called in another folder than the stack."""
-    where = sessions.kw["bind"].url.render_as_string(hide_password=True)
-    return (
-        f"the database {where} has no tables: name the right one (DOUBLET_HOME or DATABASE_URL), "
-        "or run `doublet db upgrade`"
-    )
 
 
 def _root(error: DBAPIError) -> DBAPIError:

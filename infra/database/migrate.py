@@ -5,7 +5,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from infra.database.engine import Database
+from infra.database.engine import Database, TablesMissing
 
 
 def upgrade(database: Database) -> str:
@@ -25,6 +25,17 @@ def revision(database: Database) -> str | None:
     """The revision that the database is at; None where it has no tables yet."""
     with database.reading() as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def require_tables(database: Database) -> None:
+    """Make sure that the database can be asked.
+
+    Raises:
+        TablesMissing: it was never upgraded.
+        DatabaseUnavailable: it is away.
+    """
+    if revision(database) is None:
+        raise TablesMissing(database.engine)
 
 
 def _config() -> Config:

@@ -8,9 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboard.commands import commands
-from dashboard.connections import NoTables
 from infra.blobs import open_blob_store
-from infra.database.engine import Database, DatabaseUnavailable
+from infra.database.engine import Database, DatabaseUnavailable, TablesMissing
 from infra.database.models import Delivery
 from infra.settings import Settings
 from tests.dashboard.conftest import accept
@@ -58,7 +57,7 @@ def test_without_tables_or_database_it_is_one_line(
     configure: Callable[..., Settings], away: Settings
 ) -> None:
     answer = CliRunner().invoke(commands)
-    assert isinstance(answer.exception, NoTables)
+    assert isinstance(answer.exception, TablesMissing)
     configure(DATABASE_URL="postgresql+psycopg://doublet@127.0.0.1:1/doublet")
     answer = CliRunner().invoke(commands)
     assert isinstance(answer.exception, DatabaseUnavailable)
