@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests at once: most of them wait more than they compute, so more than there are cores.
 AT_ONCE ?= 4
+# Drills at once: they wait for minutes; the soak comes after them, alone.
+DRILLS ?= 2
 # Minutes at rated load, at the end of a game day.
 SOAK ?= 30
 READY := $(VENV)/ready
@@ -25,7 +27,9 @@ test: $(READY)  ## Everything that this machine can test
 	$(BIN)/pytest -m "not gameday" --numprocesses $(AT_ONCE) --dist loadfile --durations 40
 
 gameday: $(READY)  ## Every fault, at its full length, and a soak; adds to the day's report
-	$(BIN)/pytest tests/faults --gameday-report docs/gameday --soak-minutes $(SOAK)
+	$(BIN)/pytest tests/faults --ignore tests/faults/test_soak.py --gameday-report docs/gameday \
+		--numprocesses $(DRILLS) --dist loadfile
+	$(BIN)/pytest tests/faults/test_soak.py --gameday-report docs/gameday --soak-minutes $(SOAK)
 
 fast: $(READY)  ## The tests that need nothing but Python
 	$(BIN)/pytest -m "not apache and not postgres and not browser and not slow and not gameday"
