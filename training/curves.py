@@ -1,15 +1,47 @@
-"""The curves that TensorBoard shows of a run, as the points that ship beside a model."""
+"""The curves of a run: written for TensorBoard, and read as the points that ship beside a model.
 
-from collections.abc import Iterable
+TensorFlow's writer is not used, because it would have to be loaded beside PyTorch, which ends the
+process: both bring an LLVM, and its options may be registered once.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_ndarray
 
 from serving.curves import Point
 
 VALIDATION = "validation PSNR, dB"
 """The tag that the trainer's journal writes under."""
+
+
+class Curves:
+    """A file of one fitting's curves, which TensorBoard reads while it grows."""
+
+    def __init__(self, runs: Path, name: str) -> None:
+        folder = runs / "tensorboard" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        # Files of one folder are read in the order of their names.
+        self._file = (folder / f"events.out.tfevents.{time.time_ns()}").open("wb")
+        self._records = RecordWriter(self._file)
+        self._write(file_version="brain.Event:2")
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Note values by their tags; they are in the file when this returns."""
+        for tag, value in values.items():
+            self._write(step=step, summary=scalar_pb(tag, value))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, **facts: object) -> None:
+        self._records.write(Event(wall_time=time.time(), **facts).SerializeToString())
 
 
 def collected(runs: Path, names: Iterable[str]) -> list[Point]:

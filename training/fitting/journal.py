@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from infra.clock import utc_now
 from training import scoreboard
+from training.curves import VALIDATION, Curves
 from training.energy import Meter
 from training.features.degradation import resized
 from training.features.pictures import Pair
@@ -26,7 +25,7 @@ class Journal:
     device: Device
     meter: Meter
     validation: list[Pair]
-    _curves: dict[str, Any] = field(default_factory=dict)
+    _curves: dict[str, Curves] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         doubled = (psnr(resized(pair.half, 2), pair.full) for pair in self.validation)
@@ -67,10 +66,6 @@ class Journal:
 
     def _draw(self, turn: Turn) -> None:
         if turn.name not in self._curves:
-            folder = self.runs / "tensorboard" / turn.name
-            self._curves[turn.name] = tf.summary.create_file_writer(str(folder))
-        with self._curves[turn.name].as_default(step=turn.step):
-            tf.summary.scalar("loss", turn.loss)
-            tf.summary.scalar("validation PSNR, dB", turn.psnr)
-            tf.summary.scalar("rate", turn.rate)
-        self._curves[turn.name].flush()
+            self._curves[turn.name] = Curves(self.runs, turn.name)
+        values = {"loss": turn.loss, VALIDATION: turn.psnr, "rate": turn.rate}
+        self._curves[turn.name].add(turn.step, values)

@@ -4,6 +4,7 @@ Members are independent: an order for many can be taken apart into orders for on
 carried out anywhere.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,7 +48,8 @@ class Order:
 
 def fit(order: Order) -> None:
     """Fit what is ordered, in turns, and write down what comes of it."""
-    import_tensorflow()
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        import_tensorflow()
     import keras
 
     from training.energy import meter
