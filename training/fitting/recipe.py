@@ -96,8 +96,8 @@ RECIPES = {
     "member": Recipe(steps=18_000, average=0.999),
     # The quick network: it learns from all parts at a constant rate, so that it can be left at any
     # step, and goes on with the ensemble's answers, too.
-    "start": Recipe(steps=20_000, schedule="constant", average=0.999),
-    "fast": Recipe(steps=20_000, start="start", warm_up=20, average=0.999),
+    "start": Recipe(steps=12_000, schedule="constant", average=0.999),
+    "fast": Recipe(steps=16_000, start="start", warm_up=20, average=0.999),
     # The original project's, but for the number of steps: five epochs of a sixteenth of Open
     # Images were some 350,000.
     "original": Recipe(
