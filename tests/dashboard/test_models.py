@@ -151,11 +151,11 @@ def test_energy_a_picture_is_labelled_as_the_card_has_it(
     open_page: OpenPage,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    choose(sqlite, "doublet", 1)
+    choose(sqlite, "doublet", 2)
     st.cache_data.clear()
     metrics = {metric.label: metric.value for metric in open_page("models").metric}
     card = read_evaluation()
-    cost = next(it for it in card.costs if it.subject == "doublet/1")
+    cost = next(it for it in card.costs if it.subject == "doublet/2")
     assert metrics[f"Energy a megapixel, {cost.energy}"] == f"{cost.joules:,.0f} J"
     assert f"Energy a picture, {cost.energy}" in metrics
 
