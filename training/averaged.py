@@ -19,7 +19,8 @@ def averaged(files: Sequence[Path]) -> keras.Model:
     names = {checkpoint.facts(file)["recipe"]["architecture"] for file in files}
     if len(names) > 1:
         raise DoubletError(f"these are {' and '.join(sorted(names))}: give checkpoints of one kind")
-    architecture = ARCHITECTURES[names.pop()]
+    [name] = names
+    architecture = ARCHITECTURES[name]
     tiles = keras.Input((None, None, 3), name="tiles")
     answers = []
     for number, file in enumerate(files):
@@ -28,4 +29,4 @@ def averaged(files: Sequence[Path]) -> keras.Model:
         network.name = f"member-{number}"
         answers.append(network(tiles))
     mean = keras.layers.Average(dtype="float32")(answers) if len(answers) > 1 else answers[0]
-    return keras.Model(tiles, mean)
+    return keras.Model(tiles, mean, name=name)

@@ -270,7 +270,9 @@ def curves(subject: str) -> None:
         .encode(
             x=alt.X("step:Q", title="step"),
             y=alt.Y("psnr:Q", title="PSNR, dB", scale=alt.Scale(zero=False)),
-            color=alt.Color("run:N", sort=None, legend=alt.Legend(orient="top", title=None)),
+            color=alt.Color(
+                "run:N", sort=None, legend=alt.Legend(orient="top", title=None, columns=4)
+            ),
             tooltip=["run", "step", alt.Tooltip("psnr:Q", format=".2f")],
         )
     )

@@ -1,7 +1,6 @@
 """A `.keras` file as a subject: any network that doubles float pictures."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -64,15 +63,11 @@ def known_white(path: Path, architecture: str) -> float:
 
 
 def stride(network: keras.Model) -> int:
-    """What a network's sides must be multiples of: all that it divides them by, multiplied."""
+    """What a network's sides must be multiples of: all that it divides them by, multiplied.
+
+    Networks within it stand beside each other, as members do that are averaged.
+    """
     halving = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D, keras.layers.Conv2D)
-    return math.prod(max(layer.strides) for layer in layers(network) if isinstance(layer, halving))
-
-
-def layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
-    """A network's layers, and those of the networks within it."""
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from layers(layer)
-        else:
-            yield layer
+    own: list[int] = [max(it.strides) for it in network.layers if isinstance(it, halving)]
+    within = (stride(layer) for layer in network.layers if isinstance(layer, keras.Model))
+    return math.prod(own) * max(within, default=1)
