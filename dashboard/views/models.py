@@ -215,7 +215,7 @@ def _gains(every: list[Score]) -> alt.Chart:
             yOffset=alt.YOffset("subject:N", sort=None),
             x=alt.X("gain:Q", title="gain over bicubic, dB"),
             color=alt.Color(
-                "subject:N", sort=None, legend=alt.Legend(orient="top", title=None, columns=2)
+                "subject:N", sort=None, legend=alt.Legend(orient="top", title=None, columns=1)
             ),
             tooltip=["set", "subject", alt.Tooltip("gain:Q", format="+.2f")],
         )
@@ -271,7 +271,7 @@ def curves(subject: str) -> None:
             x=alt.X("step:Q", title="step"),
             y=alt.Y("psnr:Q", title="PSNR, dB", scale=alt.Scale(zero=False)),
             color=alt.Color(
-                "run:N", sort=None, legend=alt.Legend(orient="top", title=None, columns=4)
+                "run:N", sort=None, legend=alt.Legend(orient="top", title=None, columns=3)
             ),
             tooltip=["run", "step", alt.Tooltip("psnr:Q", format=".2f")],
         )
