@@ -276,7 +276,7 @@ def curves(subject: str) -> None:
             tooltip=["run", "step", alt.Tooltip("psnr:Q", format=".2f")],
         )
     )
-    st.altair_chart(chart, height=340, alt="Validation PSNR over the steps of training")
+    st.altair_chart(chart, height=460, alt="Validation PSNR over the steps of training")
 
 
 page()
