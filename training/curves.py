@@ -27,21 +27,20 @@ class Curves:
         folder = runs / "tensorboard" / name
         folder.mkdir(parents=True, exist_ok=True)
         # Files of one folder are read in the order of their names.
-        self._file = (folder / f"events.out.tfevents.{time.time_ns()}").open("wb")
-        self._records = RecordWriter(self._file)
-        self._write(file_version="brain.Event:2")
+        self._file = folder / f"events.out.tfevents.{time.time_ns()}"
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Note values by their tags; they are in the file when this returns."""
-        for tag, value in values.items():
-            self._write(step=step, summary=scalar_pb(tag, value))
-        self._file.flush()
+        now = time.time()
+        summaries = (scalar_pb(tag, value) for tag, value in values.items())
+        self._write(*(Event(wall_time=now, step=step, summary=it) for it in summaries))
 
-    def close(self) -> None:
-        self._file.close()
-
-    def _write(self, **facts: object) -> None:
-        self._records.write(Event(wall_time=time.time(), **facts).SerializeToString())
+    def _write(self, *events: Event) -> None:
+        with self._file.open("ab") as file:
+            records = RecordWriter(file)
+            for event in events:
+                records.write(event.SerializeToString())
 
 
 def collected(runs: Path, names: Iterable[str]) -> list[Point]:

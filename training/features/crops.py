@@ -81,12 +81,13 @@ class Crops:
         """A place of the picture, and of the teacher's answer, with margins."""
         height, width = pair.full.shape[:2]
         side = 2 * (self.size + 2 * MARGIN)
+        place = side
         if pair.answer is None:  # an answer is one to the picture's own half, at no other size
             place = self.augmentation.place(side, min(height, width), chance)
-            if place > side:
-                y, x = (int(chance.integers(length - place + 1)) for length in (height, width))
-                cut = pair.full[y : y + place, x : x + place]
-                return self.augmentation.reduced(cut, side), None
+        if place > side:
+            y, x = (int(chance.integers(length - place + 1)) for length in (height, width))
+            cut = pair.full[y : y + place, x : x + place]
+            return self.augmentation.reduced(cut, side), None
         y, x = (int(chance.integers(length // 2 - self.size + 1)) for length in (height, width))
         answer = None if pair.answer is None else self._region(pair.answer, y, x)
         return self._region(pair.full, y, x), answer

@@ -23,15 +23,15 @@ def member_file(runs: Path, recipe: str, number: int) -> Path:
     return checkpoint.path(runs, member_name(recipe, number))
 
 
-def members_files(runs: Path, recipe: str = "member") -> list[Path]:
-    """The checkpoints of sixteen members.
+def members_files(runs: Path) -> list[Path]:
+    """The checkpoints of the ensemble's sixteen members.
 
     Raises:
         DoubletError: one has none.
     """
-    files = [member_file(runs, recipe, number) for number in ALL_PARTS]
+    files = [member_file(runs, "member", number) for number in ALL_PARTS]
     if missing := [file.name for file in files if not file.exists()]:
-        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train {recipe}` first")
+        raise DoubletError(f"{runs} lacks {', '.join(missing)}: run `doublet train member` first")
     return files
 
 

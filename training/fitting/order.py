@@ -64,15 +64,16 @@ def fit(order: Order) -> None:
     here = device()
     keras.config.set_dtype_policy(here.precision)
     wanted = find(order.recipe, order.steps, order.architecture)
+    held_out = [read(source) for source in validation(order.pictures)]
     if order.recipe in OF_PARTS:
         parts = order.recipe, wanted, order.pictures, order.runs, order.numbers
         fittings = [plan.all_together(*parts)] if order.together else plan.one_for_each_part(*parts)
     elif order.recipe == "fast":
-        fittings = [plan.distilled(order.recipe, wanted, order.pictures, order.runs)]
+        whole = order.recipe, wanted, order.pictures, order.runs
+        fittings = [plan.distilled(*whole, held_out)]
     else:
         name = wanted.architecture if order.recipe == "study" else order.recipe
         fittings = [plan.one_of_all(name, wanted, order.pictures, order.runs)]
-    held_out = [read(source) for source in validation(order.pictures)]
     joules = meter()
     journal = Journal(order.runs, order.scoreboard, here, joules, held_out)
     typer.echo(f"{here.name}, {here.backend}, {here.precision}; energy: {joules.source}")

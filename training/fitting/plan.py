@@ -5,7 +5,7 @@ from pathlib import Path
 
 from infra.errors import DoubletError
 from training.features.crops import Crops
-from training.features.pictures import Pair, part, read, validation
+from training.features.pictures import Pair, part, read
 from training.features.sources import PARTS
 from training.fitting.distillation import Answers, taught
 from training.fitting.fitting import Fitting, OneNetwork
@@ -51,9 +51,10 @@ def one_of_all(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS), recipe, runs)
 
 
-def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
+def distilled(
+    name: str, recipe: Recipe, pictures: Path, runs: Path, held_out: Sequence[Pair]
+) -> Fitting:
     """One network that learns from all parts and from the ensemble of the members in `runs`."""
-    held_out = [read(source) for source in validation(pictures)]
     answers = Answers(members_files(runs), held_out, runs / "taught")
     pairs = list(taught(_pairs(pictures, ALL_PARTS), answers, recipe.crop))
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS + 1), recipe, runs)
