@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
@@ -72,14 +72,24 @@ class EventLog(Protocol):
         """
 
 
+class _Producer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no type hints
+    """One that can be closed while records wait: their senders are told that they failed."""
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Closing begins with it, and would end with its complaint, connections open."""
+        with suppress(KafkaTimeoutError):
+            super().flush(timeout)
+
+
 class KafkaEventLog:
     """An EventLog on Kafka: idempotent, acknowledged by all replicas."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._limits = {topic.name: topic.message_limit for topic in topics(settings)}
-        self._producer = self._open()
-        self._reopening = threading.Lock()
+        self._opening = threading.Lock()
+        self._producer: _Producer | None = None
+        self._opened()
 
     def send(
         self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
@@ -87,39 +97,47 @@ class KafkaEventLog:
         # Refused here already: a refusal by the broker ends an idempotent producer.
         if _size(key, value, headers) > self._limits[topic]:
             raise _too_large(self._settings)
-        producer = self._producer
+        producer = self._opened()
         with translated(self._settings):
             try:
                 stored = producer.send(topic, key=key, value=value, headers=headers).get(
                     _SEND_MS / 1000
                 )
-            except KafkaError as error:
-                if not error.retriable:
-                    self._replace(producer)
+            except KafkaError:
+                self._give_up(producer)
                 raise
         return stored.partition, stored.offset
 
-    def _replace(self, failed: KafkaProducer) -> None:
-        """Such a producer repeats its error for ever, whatever it is given."""
-        with self._reopening:
-            if self._producer is failed:  # unless another thread was quicker
-                failed.close(timeout=0)
-                self._producer = self._open()
-
     def close(self) -> None:
         """Give the connections back; everything sent was acknowledged already."""
-        self._producer.close(timeout=2)
+        with self._opening:
+            if self._producer is not None:
+                self._producer.close(timeout=2)
 
-    def _open(self) -> KafkaProducer:
-        with translated(self._settings):
-            return KafkaProducer(
-                **_way(self._settings),
-                delivery_timeout_ms=_SEND_MS,
-                request_timeout_ms=_SEND_MS // 2,
-                max_block_ms=_SEND_MS,
-                max_request_size=max(self._limits.values()),
-                allow_auto_create_topics=False,
-            )
+    def _opened(self) -> _Producer:
+        with self._opening, translated(self._settings):
+            if self._producer is None:
+                self._producer = _Producer(
+                    **_way(self._settings),
+                    delivery_timeout_ms=_SEND_MS,
+                    request_timeout_ms=_SEND_MS // 2,
+                    max_block_ms=_SEND_MS,
+                    max_request_size=max(self._limits.values()),
+                    allow_auto_create_topics=False,
+                )
+            return self._producer
+
+    def _give_up(self, failed: _Producer) -> None:
+        """The next event is sent by another producer.
+
+        An idempotent one that was refused repeats its error for ever, whatever it is given. One
+        whose record ran out of time between two tries forgets its id, never asks for another, and
+        sends nothing more (kafka-python 3.0.12, `TransactionManager.reset_producer_id`).
+        """
+        with self._opening:
+            if self._producer is failed:  # unless another thread was quicker
+                self._producer = None
+                failed.close(timeout=0)
 
 
 def _way(settings: Settings) -> dict[str, Any]:

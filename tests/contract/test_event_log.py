@@ -1,7 +1,9 @@
 """Our own clients on both brokers: topics, sending, offsets, lag in seconds."""
 
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
+from infra.eventlog import clients
 from infra.eventlog.clients import (
     EventLogUnavailable,
     EventTooLarge,
@@ -146,3 +149,32 @@ def test_partitions_that_were_paused_together_go_on_together(
         taken += [(record.partition, record.offset) for record in poll_one(consumer, 500)]
     consumer.close()
     assert len(set(taken)) == 40
+
+
+def test_a_silence_that_outlasts_a_record_ends_no_sending(
+    private_broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kafka-python's producer stood still for ever once a record expired between two tries."""
+    monkeypatch.setattr(clients, "_SEND_MS", 2_000)
+    settings = Settings(_env_file=None, kafka_bootstrap_servers=private_broker.bootstrap)
+    with open_admin(settings) as admin:
+        ensure_topics(admin, settings)
+    events = KafkaEventLog(settings)
+    upload(events)
+    private_broker.process.send_signal(signal.SIGSTOP)
+    for _ in range(2):
+        with pytest.raises(EventLogUnavailable):
+            upload(events)
+    private_broker.process.send_signal(signal.SIGCONT)
+    assert sent_within(60, events)
+    events.close()
+
+
+def sent_within(seconds: float, events: KafkaEventLog) -> bool:
+    """Whether Kafka takes an event again, as soon as it has come to itself."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(EventLogUnavailable):
+            upload(events)
+            return True
+    return False
