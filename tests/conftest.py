@@ -29,7 +29,7 @@ for _name in Settings.model_fields:
 if Path(".env").exists():
     pytest.exit(".env would reach what is tested: move it away while the tests run", returncode=1)
 
-_PARTS = ("apache", "postgres", "browser", "kcat", "prometheus", "deploy")
+_PARTS = ("apache", "postgres", "browser", "kcat", "prometheus", "deploy", "ray")
 """Markers of the tests that need more than Python, and are skipped where it cannot be had."""
 
 

@@ -84,16 +84,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
-def test_without_ray_a_person_is_told_how_to_get_it(order: Order) -> None:
-    if find_spec("ray"):
-        pytest.skip("Ray is installed")
+def test_without_ray_a_person_is_told_how_to_get_it(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray.py").write_text("raise ModuleNotFoundError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # in place of the one that may be installed
     outcome = doublet("features", order.pictures, "--into", order.runs, "--ray", "local")
     assert outcome.returncode == 1
     assert "doublet[cluster]" in outcome.stderr
 
 
-@pytest.mark.gameday
-@pytest.mark.timeout(1200)
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ray_fits_and_packs_the_same(order: Order, tmp_path: Path) -> None:
     if not find_spec("ray"):
         pytest.skip("Ray is not installed: pip install 'doublet[cluster]'")
