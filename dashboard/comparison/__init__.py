@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("tiles.js", "trust.js", "comparison.js")
+_SCRIPTS = ("tiles.js", "trust.js", "gestures.js", "comparison.js")
 
 _component = st.components.v2.component(
     "doublet_comparison",

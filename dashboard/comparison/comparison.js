@@ -1,10 +1,7 @@
 // One comparison: a divider between two pictures of the same thing, a zoom for both, and the trust
 // view over the one after. Positions are fractions of the picture, lengths are CSS pixels.
 
-const STEP = 2 // percent that an arrow key moves the divider
-const LEAP = 10 // percent with Shift, or with Page Up and Page Down
 const ZOOM_STEP = 1.5
-const PAN_STEP = 0.1 // of the frame, for each arrow key
 const DEEPEST = 32 // CSS pixels that one pixel of the result may fill
 const REMEMBER_MS = 300 // after the last change: browsers refuse an address that changes all the time
 
@@ -39,21 +36,12 @@ class Comparison {
     this.legend = find(".legend")
     this.over = find(".over")
     this.threshold = find(".over input")
-    this.pointers = new Map()
+    this.gestures = new Gestures(this)
 
-    this.divider.onkeydown = (event) => this.key(event, this.dividerKeys(event.shiftKey))
-    this.stage.onkeydown = (event) => this.key(event, this.stageKeys())
-    this.stage.onpointerdown = (event) => this.press(event)
-    this.stage.onpointermove = (event) => this.move(event)
-    this.stage.onpointerup = (event) => this.release(event)
-    this.stage.onpointercancel = (event) => this.release(event)
-    this.stage.ondblclick = (event) => this.doubleClick(event)
-    this.wheel = (event) => this.roll(event)
-    this.stage.addEventListener("wheel", this.wheel, { passive: false })
     find(".in").onclick = () => this.zoom(ZOOM_STEP)
     find(".out").onclick = () => this.zoom(1 / ZOOM_STEP)
     find(".fit").onclick = () => this.fit()
-    find(".pixels").onclick = () => this.zoomTo(4 / (this.fitted * window.devicePixelRatio))
+    find(".pixels").onclick = () => this.magnify(4)
     this.against.onchange = () => this.change()
     this.trustMode.onchange = () => this.change()
     this.threshold.oninput = () => this.change()
@@ -63,7 +51,7 @@ class Comparison {
 
   close() {
     this.resizing.disconnect()
-    this.stage.removeEventListener("wheel", this.wheel)
+    this.gestures.close()
     cancelAnimationFrame(this.frame)
     clearTimeout(this.remembering)
   }
@@ -251,66 +239,12 @@ class Comparison {
     this.layers[side].querySelector("canvas").setAttribute("aria-label", `${this.data.name}, ${text}`)
   }
 
-  // Keys
-
-  key(event, actions) {
-    const action = actions[event.key]
-    if (!action || event.ctrlKey || event.metaKey) return
-    event.preventDefault()
-    event.stopPropagation() // Streamlit has keys of its own
-    action()
-  }
-
-  dividerKeys(far) {
-    const step = far ? LEAP : STEP
-    return {
-      ArrowLeft: () => this.splitAt(this.split - step),
-      ArrowDown: () => this.splitAt(this.split - step),
-      ArrowRight: () => this.splitAt(this.split + step),
-      ArrowUp: () => this.splitAt(this.split + step),
-      PageDown: () => this.splitAt(this.split - LEAP),
-      PageUp: () => this.splitAt(this.split + LEAP),
-      Home: () => this.splitAt(0),
-      End: () => this.splitAt(100),
-      ...this.zoomKeys(),
-    }
-  }
-
-  stageKeys() {
-    const { clientWidth, clientHeight } = this.stage
-    const zoomed = this.scale > 1 // otherwise the arrows scroll the page
-    return {
-      ...(zoomed && {
-        ArrowLeft: () => this.pan(PAN_STEP * clientWidth, 0),
-        ArrowRight: () => this.pan(-PAN_STEP * clientWidth, 0),
-        ArrowUp: () => this.pan(0, PAN_STEP * clientHeight),
-        ArrowDown: () => this.pan(0, -PAN_STEP * clientHeight),
-      }),
-      ...this.zoomKeys(),
-    }
-  }
-
-  zoomKeys() {
-    return {
-      "+": () => this.zoom(ZOOM_STEP),
-      "=": () => this.zoom(ZOOM_STEP),
-      "-": () => this.zoom(1 / ZOOM_STEP),
-      0: () => this.fit(),
-      1: () => this.zoomTo(1 / (this.fitted * window.devicePixelRatio)),
-    }
-  }
-
   // Divider
 
   splitAt(percent) {
     this.split = Math.min(Math.max(percent, 0), 100)
     this.showDivider()
     this.remember()
-  }
-
-  splitUnder(event) {
-    const frame = this.stage.getBoundingClientRect()
-    this.splitAt(((event.clientX - frame.left) / frame.width) * 100)
   }
 
   // Zoom
@@ -330,6 +264,11 @@ class Comparison {
     this.change()
   }
 
+  // So many screen pixels for one of the picture.
+  magnify(pixels) {
+    this.zoomTo(pixels / (this.fitted * window.devicePixelRatio))
+  }
+
   zoom(factor, around) {
     this.zoomTo(this.scale * factor, around)
   }
@@ -345,62 +284,10 @@ class Comparison {
     return point.map((at, axis) => this.centre[axis] + (at - middle[axis]) / extents[axis])
   }
 
-  within(event) {
-    const frame = this.stage.getBoundingClientRect()
-    return [event.clientX - frame.left, event.clientY - frame.top]
-  }
-
-  roll(event) {
-    if (!event.ctrlKey && !event.metaKey) return // the plain wheel scrolls the page
-    event.preventDefault()
-    this.zoom(Math.exp(-event.deltaY / 300), this.within(event))
-  }
-
-  doubleClick(event) {
-    if (this.scale > 1) this.fit()
-    else this.zoom(ZOOM_STEP * ZOOM_STEP, this.within(event))
-  }
-
-  // Pointers: one moves the divider or the picture, two pinch
-
-  press(event) {
-    if (event.button !== 0) return
-    const onDivider = event.composedPath().includes(this.divider)
-    this.grip = onDivider || this.scale === 1 ? "divider" : "picture"
-    this.stage.setPointerCapture(event.pointerId)
-    this.pointers.set(event.pointerId, this.within(event))
-    if (this.grip === "divider" && this.pointers.size === 1) {
-      this.splitUnder(event)
-      this.divider.focus({ preventScroll: true })
-    }
-  }
-
-  move(event) {
-    const last = this.pointers.get(event.pointerId)
-    if (!last) return
-    const now = this.within(event)
-    if (this.pointers.size === 2) this.pinch(event.pointerId, now)
-    else if (this.grip === "divider") this.splitUnder(event)
-    else this.pan(now[0] - last[0], now[1] - last[1])
-    this.pointers.set(event.pointerId, now)
-  }
-
-  release(event) {
-    this.pointers.delete(event.pointerId)
-  }
-
   pan(right, down) {
     const extents = this.extents()
     this.centre = [this.centre[0] - right / extents[0], this.centre[1] - down / extents[1]]
     this.keepInside()
     this.change()
-  }
-
-  pinch(moved, now) {
-    const last = this.pointers.get(moved)
-    const [, other] = [...this.pointers].find(([id]) => id !== moved)
-    const distance = (point) => Math.hypot(point[0] - other[0], point[1] - other[1])
-    const between = [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2]
-    this.zoom(distance(now) / Math.max(distance(last), 1), between)
   }
 }

@@ -106,6 +106,10 @@ class KafkaEventLog:
             except KafkaError:
                 self._give_up(producer)
                 raise
+            except RuntimeError as error:
+                if producer is self._producer:
+                    raise
+                raise KafkaConnectionError("another sender gave the connection up") from error
         return stored.partition, stored.offset
 
     def close(self) -> None:

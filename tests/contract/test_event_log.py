@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,15 +157,17 @@ def test_a_silence_that_outlasts_a_record_ends_no_sending(
 ) -> None:
     """kafka-python's producer stood still for ever once a record expired between two tries."""
     monkeypatch.setattr(clients, "_SEND_MS", 2_000)
+    monkeypatch.setattr(clients, "_BOOTSTRAP_MS", 500)
     settings = Settings(_env_file=None, kafka_bootstrap_servers=private_broker.bootstrap)
     with open_admin(settings) as admin:
         ensure_topics(admin, settings)
     events = KafkaEventLog(settings)
     upload(events)
     private_broker.process.send_signal(signal.SIGSTOP)
-    for _ in range(2):
-        with pytest.raises(EventLogUnavailable):
-            upload(events)
+    with ThreadPoolExecutor(4) as threads:
+        for sent in [threads.submit(upload, events) for _ in range(12)]:
+            with pytest.raises(EventLogUnavailable):
+                sent.result()
     private_broker.process.send_signal(signal.SIGCONT)
     assert sent_within(60, events)
     events.close()
