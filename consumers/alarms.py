@@ -91,6 +91,15 @@ class Alarms:
         finally:
             stop.set()
             thread.join(_LAST_S)
+            self._pass()
+
+    def _pass(self) -> None:
+        """Who is gone waits for nobody, and fills no disk."""
+        try:
+            self._waiting.tell({})
+            self._full.tell({})
+        except DatabaseUnavailable as error:
+            log.debug("alarms stand that have passed: %s", error)
 
     def _keep_looking(self, stop: threading.Event) -> None:
         while not stop.wait(_LOOK_S):

@@ -57,7 +57,7 @@ def read_standing(database: Database, settings: Settings, clock: Clock = utc_now
     # Kafka first, the database afterwards: see read_books.
     with database.reading() as session:
         now = clock()
-        rows = running.parts(session)
+        rows = running.parts(session, now)
         alerts = open_alerts(session)
         books = None if kafka.trouble else read_books(session, kafka.offsets)
         settled = settled_by_the_database(session) if books is None else Counter[Outcome]()

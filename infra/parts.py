@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from sqlalchemy import delete
@@ -27,6 +27,10 @@ BEAT_SECONDS = 5.0
 """How often a part says that it is there."""
 FOLDER_WATCH = "folder watch"
 """The part that hands in what is put into WATCH_FOLDER."""
+PASSING = "consumer "
+"""What the names of consumers begin with that have none of their own; their host's follows."""
+MISSED = timedelta(days=1)
+"""How long one of these is missed that ended without a word: its host may never come back."""
 SILENT_SECONDS = 4 * BEAT_SECONDS
 """A part that was not seen for so long is taken for gone: it missed three beats and a spare."""
 

@@ -144,7 +144,8 @@ class Settings(BaseSettings):
     # The consumer
     consumer_name: str = Field(
         "",
-        description="Name of a consumer that is restarted in place: its group then waits for it.",
+        description="Name of a consumer that is restarted in place: its group then waits for it. "
+        "Empty: one that is listed by its host, until it ends.",
     )
     consumer_health: str = Field(
         "",

@@ -4,10 +4,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import not_, or_, select
 from sqlalchemy.orm import Session
 
 from infra.database.models import LagSample, Part, PartState, Result
+from infra.parts import MISSED, PASSING
 
 STAGES = ("queue", "decode", "tile", "model", "join", "store")
 """What a picture goes through, in this order; each is a column of ``results``."""
@@ -35,9 +36,10 @@ class PartRow:
     seen_at: datetime
 
 
-def parts(session: Session) -> list[PartRow]:
-    """All parts that ever said something, by name."""
-    rows = session.scalars(select(Part).order_by(Part.name))
+def parts(session: Session, now: datetime) -> list[PartRow]:
+    """All parts that ever said something, by name, but for consumers that nobody misses."""
+    missed = or_(not_(Part.name.startswith(PASSING)), Part.seen_at > now - MISSED)
+    rows = session.scalars(select(Part).where(missed).order_by(Part.name))
     return [
         PartRow(
             part.name,

@@ -53,3 +53,12 @@ def test_a_disk_that_is_nearly_full_is_an_alert(sqlite: Database) -> None:
     disks["scratch"] = Space(2**39, 2**40)
     alarms.look()
     assert alerts(sqlite) == {}
+
+
+def test_a_consumer_that_is_gone_waits_for_nobody(sqlite: Database) -> None:
+    disks = {"scratch": Space(2**30, 2**40)}
+    alarms = Alarms("consumer", Breaker(Halt()), lambda: disks, POLICY, Alerts(sqlite))
+    with alarms.looking():
+        alarms.look()
+        assert alerts(sqlite)
+    assert alerts(sqlite) == {}

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -53,13 +54,13 @@ class Stage:
         self.events = KafkaEventLog(self.settings)
         self.blobs = open_blob_store(self.settings)
 
-    def start_consumer(self) -> subprocess.Popen[bytes]:
+    def start_consumer(self, name: str = "consumer") -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
             "DOUBLET_HOME": str(self.folder),
             "KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "MODEL_SERVER": self.settings.model_server,
-            "CONSUMER_NAME": "consumer",
+            "CONSUMER_NAME": name,
             "LOG_LEVEL": "DEBUG",
         }
         with (self.folder / "consumer.log").open("ab") as log:
@@ -95,10 +96,10 @@ class Stage:
         self.wait_until(lambda: self.part().state is state)
         return self.part().detail
 
-    def part(self) -> Part:
+    def part(self, name: str = "consumer") -> Part:
         """What the consumer says of itself; without a state before it said anything."""
         with self.database.reading() as session:
-            return session.get(Part, "consumer") or Part(detail="")
+            return session.get(Part, name) or Part(detail="")
 
     def attempts(self) -> list[int]:
         with self.database.reading() as session:
@@ -174,6 +175,15 @@ def test_a_bad_picture_does_not_stop_the_good_ones(stage: Stage) -> None:
     stage.hand_in(40, 40)
     stage.wait_until(lambda: stage.committed() == 3)
     assert stage.books() == Account(accepted=3, done=1, duplicate=1, dead=1)
+
+
+def test_a_consumer_without_a_name_is_listed_by_its_host_until_it_ends(stage: Stage) -> None:
+    consumer = stage.start_consumer(name="")
+    listed = f"consumer {socket.gethostname()}"
+    stage.wait_until(lambda: stage.part(listed).state is PartState.RUNNING)
+    consumer.send_signal(signal.SIGTERM)
+    assert consumer.wait(30) == 0
+    assert stage.part(listed).state is None
 
 
 @pytest.mark.slow

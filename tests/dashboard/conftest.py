@@ -108,7 +108,7 @@ def accept(current: Settings, filled: Seed) -> None:
     events = KafkaEventLog(current)
     for (topic, partition), end in sorted(filled.ends.items()):
         for _ in range(end):
-            events._producer.send(topic, value=b"a picture", partition=partition).get(10)
+            events._opened().send(topic, value=b"a picture", partition=partition).get(10)
     events.close()
     commit(current, filled.committed)
 

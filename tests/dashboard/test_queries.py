@@ -10,7 +10,8 @@ from dashboard.queries import pictures as pictures_queries
 from dashboard.queries import running
 from dashboard.queries.pictures import PictureFilter, count_pictures, original_file, result_file
 from infra.database.engine import Database
-from infra.database.models import Image, ImageState, LagSample, Lane, Outcome
+from infra.database.models import Image, ImageState, LagSample, Lane, Outcome, PartState
+from infra.parts import Heartbeat
 from infra.tally import settled_by_the_database
 from tests.dashboard.seeding import Seed, seed
 from tests.fixtures.blob_stores import blobs_at
@@ -26,7 +27,7 @@ def filled(database: Database, tmp_path: Path) -> Seed:
 
 def test_parts_and_outcomes(database: Database, filled: Seed) -> None:
     with database.reading() as session:
-        assert [part.name for part in running.parts(session)] == [
+        assert [part.name for part in running.parts(session, NOW)] == [
             "consumer",
             "dashboard",
             "scheduler",
@@ -37,6 +38,15 @@ def test_parts_and_outcomes(database: Database, filled: Seed) -> None:
             Outcome.SKIPPED: 1,
             Outcome.DEAD: 1,
         }
+
+
+def test_a_consumer_without_a_name_is_missed_for_a_day(database: Database) -> None:
+    for name in ("consumer", "consumer host-1"):
+        Heartbeat(database, name, clock=lambda: NOW).beat(PartState.RUNNING)
+    with database.reading() as session:
+        soon, later = (running.parts(session, NOW + timedelta(hours=h)) for h in (23, 25))
+    assert [part.name for part in soon] == ["consumer", "consumer host-1"]
+    assert [part.name for part in later] == ["consumer"]
 
 
 def test_doublings_are_those_of_the_window_oldest_first(database: Database, filled: Seed) -> None:

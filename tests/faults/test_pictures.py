@@ -81,7 +81,7 @@ def test_a_consumers_clock_is_a_day_off(
 
     site.world.pipeline = replace(site.world.pipeline, clock=skewed)
     # What it sends bears the same clock's time.
-    producer, stamp = site.events._producer, int(skewed().timestamp() * 1000)
+    producer, stamp = site.events._opened(), int(skewed().timestamp() * 1000)
     monkeypatch.setattr(producer, "send", partial(producer.send, timestamp_ms=stamp))
     off = drill(site)
     with site.consuming(clock=skewed):
