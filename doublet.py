@@ -1,6 +1,8 @@
 """The command line: every room's own commands under one name."""
 
 import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 
 import typer
 
@@ -8,7 +10,6 @@ import consumers.commands
 import dashboard.commands
 import infra.commands
 import producers.commands
-import training.commands
 from infra.errors import DoubletError
 
 app = typer.Typer(
@@ -18,8 +19,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Doubles the resolution of pictures as they arrive on Kafka, and accounts for every one.",
 )
-for room in (infra, producers, consumers, dashboard, training):
-    app.add_typer(room.commands.commands)
+
+
+def rooms() -> Iterator[typer.Typer]:
+    """The commands of every room that is installed: the production image has no trainer."""
+    for room in (infra, producers, consumers, dashboard):
+        yield room.commands.commands
+    if find_spec("training"):
+        import training.commands
+
+        yield training.commands.commands
+
+
+for commands in rooms():
+    app.add_typer(commands)
 
 
 def main() -> None:

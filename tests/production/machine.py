@@ -54,6 +54,7 @@ class Machine:
         return {
             "PATH": os.pathsep.join(str(folder) for folder in folders if folder),
             "PYTHONPATH": str(REPOSITORY),
+            "PYTHONSAFEPATH": "1",
             "LANG": "C.UTF-8",
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
