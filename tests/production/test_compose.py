@@ -119,6 +119,18 @@ def test_what_is_mounted_from_the_repository_is_there(compose: Compose) -> None:
                 assert Path(volume["source"]).is_dir(), volume["source"]
 
 
+def test_what_is_written_in_memory_can_be_written_by_who_is_not_root(compose: Compose) -> None:
+    """A tmpfs is root's, with the mode that its folder has in the image: only /tmp's is known."""
+    for service in compose.services.values():
+        for mounted in service.declared.get("tmpfs", []):
+            folder, _, options = mounted.partition(":")
+            assert folder in OPEN_TO_ALL or "mode=1777" in options.split(","), service.name
+
+
+OPEN_TO_ALL = {"/tmp", "/var/run/postgresql"}
+"""In the images that mount them; PostgreSQL's makes its own 3777."""
+
+
 def test_every_store_keeps_what_it_has_when_its_container_is_replaced(compose: Compose) -> None:
     def named(service: Service) -> set[str]:
         return {volume["target"] for volume in service.volumes if volume.get("source")}
