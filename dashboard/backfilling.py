@@ -29,10 +29,14 @@ def show_backfill() -> None:
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _ask_for(backfill)
+            # Done here and not in callbacks: those run where nothing explains what went wrong.
             if progress.paused_at:
-                st.button("Resume", icon=":material/play_arrow:", on_click=backfill.resume)
-            elif progress.waiting:
-                st.button("Pause", icon=":material/pause:", on_click=backfill.pause)
+                if st.button("Resume", icon=":material/play_arrow:"):
+                    backfill.resume()
+                    st.rerun()
+            elif progress.waiting and st.button("Pause", icon=":material/pause:"):
+                backfill.pause()
+                st.rerun()
 
 
 def _progress(progress: Progress) -> None:
@@ -74,19 +78,17 @@ def _ask_for(backfill: Backfill) -> None:
         format="YYYY-MM-DD",
         width=260,
     )
-    st.button(
-        "Ask for them",
-        icon=":material/history:",
-        disabled=len(stretch) != 2,  # only the first day was chosen yet
-        on_click=_begin,
-        args=(backfill, stretch),
-    )
+    if len(stretch) != 2:  # only the first day was chosen yet
+        st.button("Ask for them", icon=":material/history:", disabled=True)
+    elif st.button("Ask for them", icon=":material/history:"):
+        _begin(backfill, stretch)
 
 
 def _begin(backfill: Backfill, stretch: tuple[date, date]) -> None:
     asked = backfill.ask_for(*stretch)
     days = words.plural(asked.begun, "day")
     st.toast(f"{days} to ask for, {asked.days - asked.begun:,} known before.")
+    st.rerun()
 
 
 @cache

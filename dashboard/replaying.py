@@ -10,6 +10,9 @@ from infra.dead_letters.replay import Fate, Replay, ReplayPolicy, open_replay
 from infra.errors import DoubletError
 from infra.settings import Settings
 
+BROKE_OFF = "it broke off; the dashboard's log says how"
+"""The trouble of a replay that came to no end, neither its own nor one that we have a word for."""
+
 PER_SECOND = 10.0
 """As `doublet dead-letters replay` has it: a mended consumer is not flooded."""
 
@@ -48,14 +51,20 @@ class Replayer:
             Busy: another one is not at its end.
         """
         with self._lock:
-            if self._thread and self._thread.is_alive():
+            if self.busy:
                 raise Busy("a replay is under way: wait for its end")
-            self._total, self._replay, self._trouble = total, None, ""
+            self._total, self._replay, self._trouble = total, None, BROKE_OFF
             # A daemon: the next replay finishes what a dashboard that ends leaves half done.
             self._thread = threading.Thread(
                 target=self._run, args=(selection,), name="replay", daemon=True
             )
             self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a replay is under way."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     @property
     def progress(self) -> Progress | None:
@@ -65,7 +74,7 @@ class Replayer:
             return None
         running = thread.is_alive()  # asked first: what it says of the fates is then their end
         fates = replay.fates if replay else Counter[Fate]()
-        return Progress(self._total, fates, running, self._trouble)
+        return Progress(self._total, fates, running, "" if running else self._trouble)
 
     def forget(self) -> None:
         """The result was read."""
@@ -78,5 +87,6 @@ class Replayer:
         try:
             with open_replay(self._settings, self._database, policy) as self._replay:
                 self._replay.run(selection)
+            self._trouble = ""
         except DoubletError as error:
             self._trouble = str(error)

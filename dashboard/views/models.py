@@ -99,13 +99,12 @@ def _choosing(now: Roles) -> None:
         for version in now.earlier:
             if st.button(f"Roll back to version {version}", icon=":material/undo:"):
                 confirm(version)
-        if now.stable is not None and not now.chosen:
-            st.button(
-                f"Keep version {now.stable}",
-                icon=":material/keep:",
-                on_click=_choose,
-                args=(now.stable,),
-            )
+        if (
+            now.stable is not None
+            and not now.chosen
+            and st.button(f"Keep version {now.stable}", icon=":material/keep:")
+        ):
+            _choose(now.stable)
 
 
 @st.dialog("Another version", icon=":material/swap_horiz:")
@@ -116,19 +115,16 @@ def confirm(version: int) -> None:
         "one on. Pictures under way end with the version that they began with. It stays so over "
         "restarts, until another one is chosen."
     )
-    if st.button(
-        f"Double with version {version}",
-        key="confirm-version",
-        on_click=_choose,
-        args=(version,),
-    ):
-        st.rerun()
+    if st.button(f"Double with version {version}", key="confirm-version"):
+        _choose(version)
 
 
 def _choose(version: int) -> None:
+    """The page again with it; where that failed, one line beside the button."""
     with explained():
         choose(database(), settings().model_name, version)
         st.toast(f"Version {version} doubles from the next picture on.")
+        st.rerun()
 
 
 def side_by_side(now: Roles) -> None:

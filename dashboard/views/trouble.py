@@ -33,6 +33,7 @@ STATES = {
     LetterState.DISCARDED: "given up",
 }
 REPLAYABLE = (LetterState.WAITING, LetterState.QUARANTINED)
+DISCARDABLE = (*REPLAYABLE, LetterState.REPLAYING)  # what was sent again is no more to be given up
 
 
 def page() -> None:
@@ -159,7 +160,12 @@ def _actions(state: LetterState, selection: Selection, number: int, *, of_all: b
         if state in REPLAYABLE:
             if st.button("Dry run", icon=":material/science:", key=f"dry-{reason}"):
                 st.session_state["dry_run"] = reason
-            if st.button(f"Replay {which}", icon=":material/replay:", key=f"replay-{reason}"):
+            if st.button(
+                f"Replay {which}",
+                icon=":material/replay:",
+                key=f"replay-{reason}",
+                disabled=replayer().busy,  # one at a time
+            ):
                 confirm_replay(selection, number)
         if state is LetterState.WAITING:
             st.button(
@@ -169,7 +175,7 @@ def _actions(state: LetterState, selection: Selection, number: int, *, of_all: b
                 on_click=_quarantine,
                 args=(selection,),
             )
-        if (state in REPLAYABLE or not of_all) and st.button(
+        if (state in REPLAYABLE or (state in DISCARDABLE and not of_all)) and st.button(
             f"Discard {which}", icon=":material/delete:", key=f"discard-{reason}"
         ):
             confirm_discard(selection, number)
@@ -195,13 +201,11 @@ def confirm_replay(selection: Selection, number: int) -> None:
     with explained():
         st.markdown(_dry_run(selection))
         st.caption("Each is then a new record with its own line in the books.")
-    if st.button(
-        f"Replay {number:,}",
-        key="confirm-replay",
-        on_click=_replay,
-        args=(selection, number),
-    ):
-        st.rerun()
+    # Done here and not in a callback: what went wrong stands in the dialog, which then stays open.
+    if st.button(f"Replay {number:,}", key="confirm-replay"):
+        with explained():
+            replayer().start(selection, number)
+            st.rerun()
 
 
 @st.dialog("Discard", icon=":material/delete:")
@@ -211,24 +215,11 @@ def confirm_discard(selection: Selection, number: int) -> None:
         f"{words.plural(number, 'dead letter')} will not be replayed any more. The bytes stay on "
         "Kafka until the topic's retention ends."
     )
-    if st.button(
-        f"Discard {number:,}",
-        key="confirm-discard",
-        on_click=_discard,
-        args=(selection,),
-    ):
-        st.rerun()
-
-
-def _replay(selection: Selection, number: int) -> None:
-    with explained():
-        replayer().start(selection, number)
-
-
-def _discard(selection: Selection) -> None:
-    with explained():
-        done = Ledger(database()).discard(selection)
-        st.toast(f"{words.plural(done, 'dead letter')} discarded.")
+    if st.button(f"Discard {number:,}", key="confirm-discard"):
+        with explained():
+            done = Ledger(database()).discard(selection)
+            st.toast(f"{words.plural(done, 'dead letter')} discarded.")
+            st.rerun()
 
 
 def _quarantine(selection: Selection) -> None:

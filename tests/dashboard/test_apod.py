@@ -9,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 from dashboard.calendar import days_of, with_unknown
 from dashboard.queries import days as queries
 from dashboard.queries.days import DayFilter, DayState
-from infra.database.engine import Database
+from infra.database.engine import Database, DatabaseUnavailable
 from infra.settings import Settings
 from producers.apod.days import FIRST_DAY
+from producers.backfill import Backfill
 from producers.backfiller import open_backfill
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.day_seeding import LAST_LEAP_DAY, seed_days
@@ -99,6 +100,23 @@ def test_the_backfill_is_asked_for_paused_and_resumed(
     assert backfill.progress().paused_at is not None
     press(app, "Resume")
     assert backfill.progress().paused_at is None
+
+
+@pytest.mark.parametrize(("label", "method"), [("Ask for them", "ask_for"), ("Pause", "pause")])
+def test_steering_without_the_database_is_one_line(
+    newest: date,
+    open_page: OpenPage,
+    monkeypatch: pytest.MonkeyPatch,
+    label: str,
+    method: str,
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("the database does not answer")
+
+    app = open_page("apod")
+    monkeypatch.setattr(Backfill, method, away)
+    press(app, label)
+    assert "the database does not answer" in app.error[0].value
 
 
 def press(app: AppTest, label: str) -> None:

@@ -15,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard import files
 from dashboard.samples import BICUBIC, SIDE
 from dashboard.versions import roles
+from infra import model_choice
 from infra.blobs import open_blob_store
-from infra.database.engine import Database
+from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.models import Image, ImageState
 from infra.model_choice import choose, chosen_version
 from infra.settings import Settings
@@ -87,14 +88,36 @@ def test_promoted_and_rolled_back(canary: Settings, sqlite: Database, open_page:
     choose(sqlite, "doublet", 1)
     page = page.run()
     assert list(page.table[0].value["Role"]) == ["canary", "stable"]
-    _button(page, "Promote version 2").click().run()
-    page.button(key="confirm-version").click().run()
+    _choose(page, "Promote version 2")
     assert chosen_version(sqlite, "doublet") == 2
     assert list(page.table[0].value["Role"]) == ["stable", ""]
-    _button(page, "Roll back to version 1").click().run()
-    page.button(key="confirm-version").click().run()
+    _choose(page, "Roll back to version 1")
     assert chosen_version(sqlite, "doublet") == 1
     assert "before: version 2 since" in _captions(page)
+
+
+def test_a_choice_that_failed_is_said_in_its_dialog(
+    canary: Settings, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("the database does not answer")
+
+    monkeypatch.setattr(model_choice, "choose", away)
+    page = open_page("models")
+    _choose(page, "Roll back to version 1")
+    assert "the database does not answer" in page.error[0].value
+    assert page.button(key="confirm-version")  # the dialog is still there
+
+
+def test_a_visitor_cannot_choose_a_version(
+    canary: Settings, configure: Callable[..., Settings], sqlite: Database, open_page: OpenPage
+) -> None:
+    choose(sqlite, "doublet", 1)
+    configure(VISITORS="look", MODEL_SERVER=canary.model_server_address)
+    page = open_page("models")
+    assert list(page.table[0].value["Role"]) == ["canary", "stable"]
+    assert any("To promote a version or roll back" in info.value for info in page.info)
+    assert not page.button
 
 
 def test_a_chosen_version_that_is_not_loaded_is_said(
@@ -184,6 +207,13 @@ def test_curves_lie_beside_the_version(tmp_path: Path) -> None:
     assert read_curves("doublet", 7, tmp_path) == []
     write_curves(points, tmp_path / "doublet" / "7")
     assert read_curves("doublet", 7, tmp_path) == points
+
+
+def _choose(page: AppTest, label: str) -> None:
+    """Press a button and the one in its dialog, as `test_trouble._confirm` does."""
+    _button(page, label).click().run()
+    _button(page, label).click()
+    page.button(key="confirm-version").click().run()
 
 
 def _button(page: AppTest, label: str):  # type: ignore[no-untyped-def]

@@ -1,15 +1,20 @@
 """The page Trouble, in every state that it can be in."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
+from dashboard import connections
+from dashboard.replaying import BROKE_OFF, Busy, Replayer
 from infra.alerts import open_alerts
-from infra.database.engine import Database
+from infra.database.engine import Database, DatabaseUnavailable
 from infra.database.models import DeadLetter, LetterState
+from infra.dead_letters.ledger import Ledger, Selection
+from infra.dead_letters.replay import Replay
 from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.seeding import Seed
@@ -119,7 +124,7 @@ def test_discarding_asks_once_more(troubled: Database, open_page: OpenPage) -> N
     page = open_page("trouble")
     page.button(key="discard-undecodable").click().run()
     assert _states(troubled, "undecodable") == {LetterState.WAITING}
-    page.button(key="confirm-discard").click().run()
+    _confirm(page, "discard", "undecodable")
     assert _states(troubled, "undecodable") == {LetterState.DISCARDED}
     assert "undecodable" not in _markdown(page)
 
@@ -129,7 +134,7 @@ def test_a_replay_while_kafka_is_away_is_interrupted_and_loses_nothing(
 ) -> None:
     page = open_page("trouble")
     page.button(key="replay-failed").click().run()
-    page.button(key="confirm-replay").click().run()
+    _confirm(page, "replay", "failed")
     _await_end()
     page.run()
     assert "Kafka" in page.error[0].value
@@ -137,6 +142,82 @@ def test_a_replay_while_kafka_is_away_is_interrupted_and_loses_nothing(
     assert _states(troubled, "failed") == {LetterState.WAITING}
     page.button(key="forget-replay").click().run()
     assert not page.error
+
+
+def test_a_replay_that_cannot_begin_says_so_in_its_dialog(
+    troubled: Database, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise Busy("a replay is under way: wait for its end")
+
+    page = open_page("trouble")
+    page.button(key="replay-failed").click().run()
+    monkeypatch.setattr(Replayer, "start", busy)
+    _confirm(page, "replay", "failed")
+    assert "a replay is under way" in page.error[0].value
+    assert page.button(key="confirm-replay")  # the dialog is still there
+
+
+def test_a_discard_without_the_database_says_so_in_its_dialog(
+    troubled: Database, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> int:
+        raise DatabaseUnavailable("the database does not answer")
+
+    page = open_page("trouble")
+    page.button(key="discard-failed").click().run()
+    monkeypatch.setattr(Ledger, "discard", away)
+    _confirm(page, "discard", "failed")
+    assert "the database does not answer" in page.error[0].value
+    assert page.button(key="confirm-discard")
+
+
+def test_one_replay_at_a_time(
+    troubled: Database, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not open_page("trouble").button(key="replay-failed").disabled
+    monkeypatch.setattr(Replayer, "busy", True)
+    assert open_page("trouble").button(key="replay-failed").disabled
+
+
+def test_a_replay_that_ends_in_a_fault_of_ours_is_no_success(
+    troubled: Database, away: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_: object) -> Iterator[Replay]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("dashboard.replaying.open_replay", wrong)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)  # it goes to the log
+    replayer = Replayer(away, troubled)
+    replayer.start(Selection(frozenset({LetterState.WAITING})), 21)
+    _await_end(replayer)
+    assert replayer.progress is not None
+    assert replayer.progress.trouble == BROKE_OFF
+
+
+def test_letters_that_were_sent_again_are_not_discarded(
+    troubled: Database, open_page: OpenPage
+) -> None:
+    with troubled.transaction() as session:
+        letters = session.scalars(select(DeadLetter).where(DeadLetter.reason == "failed")).all()
+        letters[0].state, letters[1].state = LetterState.REPLAYED, LetterState.REPLAYING
+    for state, labels in (("replayed", []), ("replaying", ["Discard 1 chosen"])):
+        page = open_page("trouble", reason="failed", letters=state)
+        page.checkbox[0].check().run()
+        assert _labels(page, "Discard") == labels
+
+
+def test_a_visitor_reads_of_trouble_and_cannot_act(
+    troubled: Database, configure: Callable[..., Settings], open_page: OpenPage
+) -> None:
+    configure(VISITORS="look")
+    page = open_page("trouble")
+    assert "To acknowledge, replay, quarantine or discard" in page.info[0].value
+    assert "offsets 1 to 4 were deleted undelivered" in _markdown(page)
+    assert not page.button
+    page = open_page("trouble", reason="failed", letters="waiting")
+    assert not page.checkbox
+    assert [button.label for button in page.button] == ["All reasons"]
 
 
 def test_faults_say_how_they_ended(troubled: Database, open_page: OpenPage) -> None:
@@ -155,10 +236,14 @@ def test_faults_say_how_they_ended(troubled: Database, open_page: OpenPage) -> N
     ]
 
 
-def _await_end() -> None:
-    from dashboard.connections import replayer
+def _confirm(page: AppTest, what: str, reason: str) -> None:
+    """Press the button in the dialog: a browser runs the dialog alone then, AppTest the page."""
+    page.button(key=f"{what}-{reason}").click()
+    page.button(key=f"confirm-{what}").click().run()
 
-    thread = replayer()._thread
+
+def _await_end(replayer: Replayer | None = None) -> None:
+    thread = (replayer or connections.replayer())._thread
     assert thread is not None
     thread.join(60)
     assert not thread.is_alive()
