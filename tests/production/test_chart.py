@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from consumers.loop import GRACE_S
 from infra.eventlog.topics import GROUP, INTAKE
+from infra.secret_files import secret_names
 from infra.settings import Settings
 from tests.production.compose import REPOSITORY
 from tests.production.manifests import CHART, Manifest, faults, lint, of_kind, pods, render
@@ -16,14 +18,20 @@ pytestmark = pytest.mark.deploy
 
 EVERYTHING: dict[str, Any] = {
     "blobStore": {"endpoint": "http://s3:7070", "accessKeyId": "doublet"},
-    "dashboard": {"url": "https://doublet.example", "oidc": {"metadataUrl": "https://id.example"}},
+    "dashboard": {
+        "url": "https://doublet.example",
+        "operators": "anna@example.org",
+        "oidc": {"metadataUrl": "https://id.example", "clientId": "doublet"},
+    },
     "kafka": {"kedaAuthentication": "kafka"},
     "modelServer": {"autoscaling": {"gpuMetric": "DCGM_FI_DEV_GPU_UTIL"}},
     "network": {
         "dashboardFrom": [{"namespaceSelector": {"matchLabels": {"role": "ingress"}}}],
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"role": "monitoring"}}}],
         "kafka": {"ports": [9092], "to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}]},
+        "blobStore": {"ports": [7070]},
     },
+    "settings": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"},
     "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/d"}},
 }
 """Values that switch on all that is off by default."""
@@ -58,6 +66,29 @@ def test_the_schemas_find_a_mistake(manifests: list[Manifest]) -> None:
         ({"image": {"tag": "latest"}}, "tag"),
         ({"blobStore": {"url": "file:///tmp"}}, "url"),
         ({"consumer": {"terminationGracePeriodSeconds": 5}}, "terminationGracePeriodSeconds"),
+        ({"kafka": {"bootstrapServers": "a:9092,b:9094"}}, r"9094.*network\.kafka\.ports"),
+        ({"blobStore": {"endpoint": "http://s3:7070/"}}, r"7070.*network\.blobStore\.ports"),
+        ({"blobStore": {"endpoint": "http://s3"}}, "port 80,"),
+        ({"network": {"blobStore": {"ports": [7070]}}}, "port 443,"),
+        (
+            {"settings": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"}},
+            r"4317.*network\.telemetry\.ports",
+        ),
+        *(
+            ({"dashboard": EVERYTHING["dashboard"] | {name: without}}, rf"set dashboard\.{named}")
+            for name, without, named in (
+                ("url", "", "url"),
+                ("operators", "", "operators"),
+                ("oidc", {"metadataUrl": "https://id.example"}, r"oidc\.clientId"),
+            )
+        ),
+        (
+            {
+                "dashboard": EVERYTHING["dashboard"]
+                | {"oidc": {"metadataUrl": "https://id.example:8443/", "clientId": "doublet"}}
+            },
+            "port 8443,",
+        ),
     ],
 )
 def test_values_that_cannot_work_are_refused(values: dict[str, Any], said: str) -> None:
@@ -73,6 +104,21 @@ def test_every_variable_is_a_documented_setting(manifests: list[Manifest]) -> No
             names = [variable["name"] for variable in container["env"]]
             assert {variable.removesuffix("_FILE") for variable in names} <= known, name
             assert len(names) == len(set(names)), name
+
+
+def test_settings_take_no_secret_and_nothing_that_the_chart_sets() -> None:
+    own = {
+        variable["name"]
+        for name, pod in pods(render(EVERYTHING))
+        if name != "model-server"
+        for variable in pod["containers"][0]["env"]
+    }
+    default = yaml.safe_load((CHART / "values.yaml").read_text())["settings"]
+    own -= default.keys() | EVERYTHING["settings"].keys()
+    for name in sorted(own | {secret.upper() for secret in secret_names(Settings)}):
+        with pytest.raises(Exception, match=f"'{name}'"):
+            render({"settings": {name: "anything"}})
+    render({"settings": {"KAFKA_SASL_PASSWORD_FILE": "/run/secrets/doublet/kafka_sasl_password"}})
 
 
 def test_secrets_are_read_from_files_of_the_existing_secret(manifests: list[Manifest]) -> None:
@@ -197,6 +243,51 @@ def test_nothing_is_open_that_is_not_needed(manifests: list[Manifest]) -> None:
     assert policies["model-server"]["spec"]["policyTypes"] == ["Ingress"]
     blocked = policies["outside"]["spec"]["egress"][0]["to"][0]["ipBlock"]["except"]
     assert "169.254.0.0/16" in blocked, "the cloud's metadata service"
+
+
+def test_every_address_that_a_part_is_given_can_be_reached(manifests: list[Manifest]) -> None:
+    for part in ("migrations", "consumer", "scheduler", "dashboard"):
+        pod = dict(pods(manifests))[part]
+        env = {variable["name"]: variable["value"] for variable in pod["containers"][0]["env"]}
+        env.setdefault("AWS_ENDPOINT_URL", "https://aws.example")
+        wanted = {name: port for name, value in env.items() for port in ports_in(name, value)}
+        assert {"KAFKA_BOOTSTRAP_SERVERS", "MODEL_SERVER", "AWS_ENDPOINT_URL"} <= wanted.keys()
+        open_ports = ways_out(manifests, part)
+        for name, port in wanted.items():
+            assert port in open_ports, f"{part} is given {name}={env[name]}"
+
+
+def test_no_way_to_a_collector_is_open_where_there_is_none() -> None:
+    assert 4318 not in ways_out(render(), "consumer")
+
+
+def ports_in(name: str, value: str) -> list[int]:
+    """Of the addresses that a variable's value has, but for those that the part listens on."""
+    if name == "DASHBOARD_URL" or value.startswith("0.0.0.0"):
+        return []
+    ports = []
+    for address in value.split(","):
+        if match := re.fullmatch(r"(?:(https?)://)?[\w.-]+(?::(\d+))?(?:/.*)?", address):
+            usual = {"https": "443", "http": "80"}.get(match[1] or "")
+            ports += [int(port)] if (port := match[2] or usual) else []
+    return ports
+
+
+def ways_out(manifests: list[Manifest], part: str) -> set[int]:
+    """The ports of other machines that a part's pods may speak to."""
+    ports: set[int] = set()
+    for policy in of_kind(manifests, "NetworkPolicy").values():
+        selector = policy["spec"]["podSelector"]
+        chosen = [set(rule["values"]) for rule in selector.get("matchExpressions", [])]
+        chosen += [
+            {value}
+            for label, value in selector["matchLabels"].items()
+            if label == "app.kubernetes.io/component"
+        ]
+        if all(part in parts for parts in chosen):
+            rules = policy["spec"].get("egress", [])
+            ports |= {port["port"] for rule in rules for port in rule["ports"]}
+    return ports
 
 
 def test_the_chart_is_of_this_version() -> None:

@@ -38,6 +38,16 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* Stops where an address has a port that the network policies would not let through. */}}
+{{- define "doublet.reachable" -}}
+{{- $usual := hasPrefix "https:" .address | ternary "443" (hasPrefix "http:" .address | ternary "80" "9092") -}}
+{{- $host := regexReplaceAll "^(https?://)?([^/]*).*$" .address "${2}" -}}
+{{- $port := regexFind ":[0-9]+$" $host | trimPrefix ":" | default $usual -}}
+{{- if not (has $port (splitList "," (join "," .ports))) -}}
+{{- fail (printf "%s is reached at port %s, which is not among %s" .value $port .allowed) -}}
+{{- end -}}
+{{- end }}
+
 {{/* What every pod has in common, and what its containers have. */}}
 {{- define "doublet.pod" -}}
 automountServiceAccountToken: false
