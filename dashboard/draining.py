@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.queries.running import Lag
+from producers.lag import SAMPLE_SECONDS
 
 RATE_WINDOW = timedelta(minutes=5)
 """Rates are taken over this: long enough for a few large pictures, short enough to be of now."""
+STALE = timedelta(seconds=3 * SAMPLE_SECONDS)
+"""A sample that is older says nothing of now: whoever takes them, the scheduler, does not."""
 POINTS = 40
 """Points of a trend: as many as a cell of a table can show."""
 
@@ -42,6 +45,11 @@ def drain(samples: Sequence[Lag]) -> Drain:
         ],
         drained_in=_drained_in(samples),
     )
+
+
+def stale(taken_at: datetime, now: datetime) -> bool:
+    """Whether samples fail to come since then."""
+    return now - taken_at > STALE
 
 
 def _drained_in(samples: Sequence[Lag]) -> float | None:

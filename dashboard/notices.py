@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from dashboard.words import literal
 from infra.database.engine import TablesMissing
 from infra.errors import DoubletError, Unavailable
 
@@ -15,8 +16,9 @@ def explained() -> Iterator[None]:
     try:
         yield
     except TablesMissing as error:
-        st.info(f"{error}.", icon=":material/database_off:")
+        st.info(f"{literal(str(error))}.", icon=":material/database_off:")
     except Unavailable as error:
-        st.error(f"{error}. It goes on by itself once that is back.", icon=":material/cloud_off:")
+        said = f"{literal(str(error))}. It goes on by itself once that is back."
+        st.error(said, icon=":material/cloud_off:")
     except DoubletError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(str(error)), icon=":material/error:")

@@ -108,6 +108,8 @@ class LagHistory:
     """The samples of each partition, oldest first, by topic and partition."""
     seconds: list[float]
     """Of each moment sampled, oldest first, the worst partition's."""
+    taken_at: datetime | None
+    """When last something was sampled; None if nothing was."""
 
 
 def lag(session: Session, since: datetime) -> LagHistory:
@@ -130,4 +132,5 @@ def lag(session: Session, since: datetime) -> LagHistory:
     for sample in samples:
         partitions[sample.topic, sample.partition].append(sample)
         worst[sample.taken_at] = max(worst[sample.taken_at], sample.seconds)
-    return LagHistory(dict(sorted(partitions.items())), list(worst.values()))
+    taken_at = samples[-1].taken_at if samples else None
+    return LagHistory(dict(sorted(partitions.items())), list(worst.values()), taken_at)

@@ -1,13 +1,13 @@
 """Is every picture accounted for, and is it keeping up?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from dashboard import health, readings, words
-from dashboard.draining import Drain, drain
+from dashboard.draining import Drain, drain, stale
 from dashboard.flow import WHOLE, StageLatency, Throughput, latencies, throughput
 from dashboard.health import Health, PartHealth
 from dashboard.notices import explained
@@ -72,7 +72,8 @@ def flow(window: timedelta) -> None:
     """Throughput and latency over the window."""
     with explained():
         doublings = readings.doublings(window, readings.standing().ended)
-        _rates(throughput(doublings, window, utc_now()), readings.lag(LAG_WINDOW).seconds)
+        now = utc_now()
+        _rates(throughput(doublings, window, now), readings.lag(LAG_WINDOW), now)
         _latency(latencies(doublings))
 
 
@@ -92,7 +93,8 @@ def _alerts(standing: Standing) -> None:
     waiting = [part for part in standing.parts if part.health is Health.WAITING]
     if standing.alerts:
         lines = [
-            f"- **{alert.kind}**, {alert.subject}: {alert.detail}, {words.utc(alert.raised_at)}"
+            f"- **{alert.kind}**, {words.literal(alert.subject)}: {words.literal(alert.detail)}, "
+            f"{words.utc(alert.raised_at)}"
             for alert in standing.alerts
         ]
         st.error("\n".join(lines), title="Alerts", icon=":material/notifications:")
@@ -104,7 +106,12 @@ def _alerts(standing: Standing) -> None:
 
 
 def _said(parts: list[PartHealth]) -> str:
-    return "\n".join(f"- **{part.name}**: {part.says}" for part in parts)
+    return "\n".join(f"- **{words.literal(part.name)}**: {_says(part)}" for part in parts)
+
+
+def _says(part: PartHealth) -> str:
+    """On one line, whatever the part wrote."""
+    return words.literal(" ".join(part.says.split()))
 
 
 def _balance(total: Account) -> None:
@@ -171,7 +178,7 @@ def _breakdown(books: Books) -> None:
         )
 
 
-def _rates(rates: Throughput, seconds_behind: list[float]) -> None:
+def _rates(rates: Throughput, history: LagHistory, now: datetime) -> None:
     with st.grid(3, min_column_width=220):
         st.metric(
             "Pictures a minute",
@@ -189,16 +196,28 @@ def _rates(rates: Throughput, seconds_behind: list[float]) -> None:
             border=True,
             help="Pixels of the doubled pictures, over the whole window; idle time counts.",
         )
-        st.metric(
-            "Behind",
-            words.duration(seconds_behind[-1]) if seconds_behind else "not sampled",
-            chart_data=seconds_behind or None,
-            chart_type="area",
-            border=True,
-            help="Age of the oldest record that is not settled, over the last hour.",
-        )
+        _behind(history, now)
     if not rates.whole_window:
         st.caption(f"Measured on the newest {rates.pictures:,} results of the window.")
+
+
+def _behind(history: LagHistory, now: datetime) -> None:
+    value, since = "not sampled", None
+    if history.taken_at and stale(history.taken_at, now):
+        since = f"since {words.utc(history.taken_at)}"
+    elif history.taken_at:
+        value = words.duration(history.seconds[-1])
+    st.metric(
+        "Behind",
+        value,
+        since,
+        delta_color="red" if since else "normal",
+        delta_arrow="off",
+        chart_data=history.seconds or None,
+        chart_type="area",
+        border=True,
+        help="Age of the oldest record that is not settled, over the last hour.",
+    )
 
 
 def _latency(stages: list[StageLatency]) -> None:
@@ -293,8 +312,11 @@ def _lag_row(
         return row | {"Sampled": "never"}
     sampled = drain(samples)
     records = sampled.records if waiting is None else waiting
-    if records == 0:
+    behind: float | None
+    if waiting == 0:
         behind, drained = 0.0, ""  # nothing waits now, whatever the last sample said
+    elif stale(sampled.taken_at, standing.at):
+        behind, drained = None, ""  # how long ago that was stands beside it
     else:
         behind, drained = sampled.seconds_behind, _drained(sampled)
     return row | {
@@ -307,6 +329,8 @@ def _lag_row(
 
 
 def _drained(sampled: Drain) -> str:
+    if sampled.records == 0:
+        return ""
     if sampled.drained_in is None:
         return "it does not shrink"
     return words.duration(sampled.drained_in)
@@ -326,9 +350,10 @@ def _parts(standing: Standing) -> None:
         pd.DataFrame(
             {
                 "Part": [
-                    f"{ICONS[part.health]}\N{NO-BREAK SPACE}{part.name}" for part in standing.parts
+                    f"{ICONS[part.health]}\N{NO-BREAK SPACE}{words.literal(part.name)}"
+                    for part in standing.parts
                 ],
-                "Says": [part.says for part in standing.parts],
+                "Says": [_says(part) for part in standing.parts],
                 "Is": [_about(part) for part in standing.parts],
                 "Seen": [
                     words.ago(part.seen_at, standing.at) if part.seen_at else "asked now"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from sqlalchemy import event
+from sqlalchemy import event, select
 from streamlit.testing.v1 import AppTest
 
-from dashboard import readings
+from dashboard import readings, words
 from dashboard.connections import database
 from infra.alerts import Alerts, OpenAlert, open_alerts
 from infra.blobs import open_blob_store
 from infra.database.engine import Database
-from infra.database.models import AlertKind, Delivery, Part, PartState
+from infra.database.models import AlertKind, Delivery, LagSample, Part, PartState
 from infra.parts import SILENT_SECONDS
 from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage, accept, commit
@@ -74,6 +74,35 @@ def test_throughput_latency_and_lag_of_the_seeded_hour(seeded: Seed, open_page: 
     }
 
 
+def test_without_the_scheduler_no_lag_is_claimed(
+    seeded: Seed, sqlite: Database, open_page: OpenPage
+) -> None:
+    with sqlite.transaction() as session:
+        for sample in session.scalars(select(LagSample)):
+            sample.taken_at -= timedelta(minutes=20)
+    page = open_page()
+    [behind] = [metric for metric in page.metric if metric.label == "Behind"]
+    assert behind.value == "not sampled"
+    assert re.fullmatch(r"since \d{4}-.* UTC", behind.delta)
+    lag = page.dataframe[0].value
+    assert lag["Seconds behind"].isna().all()
+    assert set(lag["Drained in"]) == {""}
+    assert set(lag["Sampled"]) == {"20 min ago"}
+
+
+def test_what_parts_and_alerts_say_is_shown_letter_by_letter(
+    seeded: Seed, sqlite: Database, open_page: OpenPage
+) -> None:
+    with sqlite.transaction() as session:
+        scheduler = session.get_one(Part, "scheduler")
+        scheduler.state, scheduler.detail = PartState.WAITING, "a [link](https://example.org)\n# x"
+    Alerts(sqlite).raise_alert(AlertKind.DELETED, "*topic*", "`code`")
+    page = open_page()
+    assert r"\*topic\*: \`code\`" in page.error[0].value
+    assert page.warning[0].value.endswith(r"a \[link\]\(https\://example.org\) \# x")
+    assert r"\[link\]" in " ".join(page.table[-1].value["Says"])
+
+
 def test_another_window_is_measured_anew(seeded: Seed, open_page: OpenPage) -> None:
     page = open_page()
     page.segmented_control(key="window").set_value("15 min").run()
@@ -92,7 +121,7 @@ def test_a_part_that_waits_says_so_on_top(
         consumer.detail = "waiting for the model server since 2026-11-23 05:59:59 UTC: refused"
     page = open_page()
     says = "waiting for the model server since 2026-11-23 05:59:59 UTC: refused"
-    assert page.warning[0].value.endswith(says)
+    assert page.warning[0].value.endswith(words.literal(says))
 
 
 def test_an_alert_is_on_top_until_somebody_clears_it(
@@ -187,7 +216,8 @@ def test_all_is_well_only_with_the_model_server(
     assert not page.error
     assert not page.warning
     says = " ".join(page.table[-1].value["Says"])
-    assert f"answers at {embedded_model_server.address}, doublet version 1 (stable)" in says
+    wanted = f"answers at {embedded_model_server.address}, doublet version 1 (stable)"
+    assert words.literal(wanted) in says
     about = " ".join(page.table[-1].value["Is"])
     assert re.search(r"(CPU|GPU).*\\\(asked for\\: auto\\\)", about)
 
