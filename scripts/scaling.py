@@ -227,10 +227,16 @@ def gflop_per_megapixel(model: str) -> float:
     """Of a shipped model, from its kernels: each works once at every pixel of the input."""
     import tensorflow as tf
 
-    reader = tf.train.load_checkpoint(str(SHIPPED / model / "1" / "variables" / "variables"))
+    reader = tf.train.load_checkpoint(str(variables(model)))
     shapes = reader.get_variable_to_shape_map().values()
     multiplications = sum(math.prod(shape) for shape in shapes if len(shape) == 4)
     return float(2 * multiplications * 1e6 / 1e9)
+
+
+def variables(model: str) -> Path:
+    """The weights of a shipped model's newest version, as TensorFlow names them."""
+    newest = max((SHIPPED / model).iterdir(), key=lambda folder: int(folder.name))
+    return newest / "variables" / "variables"
 
 
 class MeasuredDatabase:

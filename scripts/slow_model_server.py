@@ -1,9 +1,11 @@
-"""A model server without a model: it takes as long as a GPU would, and hardly any processor.
+"""A model server without a model: it takes as long as a GPU would.
 
     python scripts/slow_model_server.py ADDRESS SECONDS_A_CALL
 
 Speaks TensorFlow Serving's API as `doublet` does, answers in the right shapes, and lets every call
-sleep for itself: as many GPUs as there are calls. For `scripts/scaling.py`.
+sleep for itself: as many GPUs as there are calls. Every tile is really doubled, by bicubic: answers
+kept from before would be compressed and stored in no time. What that takes of the processor is
+measured with the rest. For `scripts/scaling.py`.
 """
 
 import sys
