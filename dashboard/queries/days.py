@@ -68,6 +68,7 @@ class DayFilter:
     year: int | None = None
     title: str = ""
     """Part of the title, in any case."""
+    doubled: bool = False
 
 
 def years(session: Session) -> dict[int, dict[DayState, int]]:
@@ -88,20 +89,16 @@ def days(session: Session, year: int) -> list[Day]:
     return [_line(row) for row in rows]
 
 
-def count_doubled(session: Session, which: DayFilter) -> int:
-    """How many doubled days pass the filter."""
-    count = select(func.count()).select_from(ApodDay).join(Image, _EVENT)
-    return session.scalar(count.where(_IS_DOUBLED, *_passing(which))) or 0
+def count_days(session: Session, which: DayFilter) -> int:
+    """How many days that are known pass the filter."""
+    count = select(func.count()).select_from(ApodDay).outerjoin(Image, _EVENT)
+    return session.scalar(count.where(*_passing(which))) or 0
 
 
-def doubled(session: Session, which: DayFilter, *, offset: int, limit: int) -> list[Day]:
-    """Some of the doubled days that pass the filter, the newest first."""
+def newest_days(session: Session, which: DayFilter, *, offset: int, limit: int) -> list[Day]:
+    """Some of the days that pass the filter, the newest first."""
     rows = session.execute(
-        _lines()
-        .where(_IS_DOUBLED, *_passing(which))
-        .order_by(ApodDay.day.desc())
-        .offset(offset)
-        .limit(limit)
+        _lines().where(*_passing(which)).order_by(ApodDay.day.desc()).offset(offset).limit(limit)
     )
     return [_line(row) for row in rows]
 
@@ -145,4 +142,6 @@ def _passing(which: DayFilter) -> list[ColumnElement[bool]]:
         conditions.append(within)
     if which.title:
         conditions.append(ApodDay.title.icontains(which.title, autoescape=True))
+    if which.doubled:
+        conditions.append(_IS_DOUBLED)
     return conditions

@@ -67,6 +67,8 @@ def _totals(counts: pd.DataFrame) -> None:
 def _year(counts: pd.DataFrame, newest: date) -> int:
     """The year to show: of the address, chosen from the list, or clicked at."""
     years = list(range(newest.year, FIRST_DAY.year - 1, -1))
+    if YEAR not in st.query_params and YEAR not in st.session_state:
+        st.session_state[YEAR] = _year_of_the_day(newest)
     year: int = st.selectbox("Year", years, key=YEAR, bind="query-params", width=140)
     st.altair_chart(
         years_chart(counts, year),
@@ -76,6 +78,15 @@ def _year(counts: pd.DataFrame, newest: date) -> int:
         alt="Days of each year by what became of them",
     )
     return year
+
+
+def _year_of_the_day(newest: date) -> int:
+    """Of the day that the address names: its sheet is what belongs beside it."""
+    try:
+        day = date.fromisoformat(st.query_params.get(DAY, ""))
+    except ValueError:
+        return newest.year
+    return day.year if FIRST_DAY <= day <= newest else newest.year
 
 
 def _choose_year() -> None:
@@ -153,7 +164,10 @@ def _link(image_id: int, label: str, icon: str | None = None) -> None:
 
 def _gallery(year: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Gallery", help="Doubled days: of the year, or of all years by their title.")
+        st.subheader(
+            "Gallery",
+            help="The year's doubled days, or all days of a title, whatever became of them.",
+        )
         title = st.text_input(
             "Title",
             type="search",
@@ -163,16 +177,16 @@ def _gallery(year: int) -> None:
             width=280,
         )
     title = (title or "").strip()
-    which = DayFilter(title=title) if title else DayFilter(year=year)
+    which = DayFilter(title=title) if title else DayFilter(year=year, doubled=True)
     with database().reading() as session:
-        total = queries.count_doubled(session, which)
+        total = queries.count_days(session, which)
     if total == 0:
-        st.caption("No doubled day has such a title." if title else "No day was doubled yet.")
+        st.caption("No day has such a title." if title else "No day was doubled yet.")
         return
     cards = st.container()
     number = st.pagination(-(-total // PER_PAGE), key="page", bind="query-params")
     with database().reading() as session:
-        lines = queries.doubled(session, which, offset=(number - 1) * PER_PAGE, limit=PER_PAGE)
+        lines = queries.newest_days(session, which, offset=(number - 1) * PER_PAGE, limit=PER_PAGE)
     with cards:
         st.caption(words.plural(total, "day"))
         with st.grid(COLUMNS, min_column_width=150, gap="small"):
@@ -184,8 +198,12 @@ def _card(line: Day) -> None:
     with st.container(border=True, height="stretch", gap="xsmall"):
         if line.sha256:
             st.image(here(files.thumbnail_address(line.sha256)), width="stretch", alt="")
+        title = words.literal(line.title or str(line.day))
         if line.image_id:
-            _link(line.image_id, words.literal(line.title or str(line.day)))
+            _link(line.image_id, title)
+        else:
+            st.markdown(title)
+        _badge(line.state)
         st.caption(line.day.isoformat())
 
 

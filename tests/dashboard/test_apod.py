@@ -75,7 +75,28 @@ def test_titles_are_searched_in_all_years(newest: date, open_page: OpenPage) -> 
     app.text_input(key="title").set_value("halo").run()
     assert "1 day" in [caption.value for caption in app.caption]
     app.text_input(key="title").set_value("100%_").run()
-    assert "No doubled day has such a title." in said(app)
+    assert "No day has such a title." in said(app)
+    app.text_input(key="title").set_value("film of").run()
+    assert "1 day" in [caption.value for caption in app.caption]
+    assert any(" skipped]" in element.value for element in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("query", "year"),
+    [
+        ({"day": "1999-05-05"}, 1999),
+        ({"day": "1999-05-05", "year": "2001"}, 2001),
+        ({"day": "tomorrow"}, None),
+        ({"day": "1812-01-01"}, None),
+    ],
+)
+def test_a_day_of_the_address_has_its_years_sheet_beside_it(
+    newest: date, open_page: OpenPage, query: dict[str, str], year: int | None
+) -> None:
+    app = open_page("apod", **query)
+    assert app.selectbox(key="year").value == (year or newest.year)
+    app.selectbox(key="year").set_value(newest.year).run()
+    assert app.selectbox(key="year").value == newest.year
 
 
 def test_an_empty_ledger_is_a_calendar_of_days_to_ask_for(
@@ -147,7 +168,7 @@ def test_a_year_has_the_days_on_which_there_were_pictures() -> None:
 
 def test_the_gallery_has_the_newest_doubled_days_first(newest: date, sqlite: Database) -> None:
     with sqlite.reading() as session:
-        lines = queries.doubled(session, DayFilter(), offset=1, limit=2)
-        total = queries.count_doubled(session, DayFilter())
+        lines = queries.newest_days(session, DayFilter(doubled=True), offset=1, limit=2)
+        total = queries.count_days(session, DayFilter(doubled=True))
     assert [line.day for line in lines] == [newest - timedelta(1), newest - timedelta(2)]
     assert total > 3
