@@ -31,7 +31,7 @@ PAGES = {
     "Pictures, a rare name": ("pictures", {"name": "needle"}),
     "One picture": ("pictures", {"picture": "77"}),
     "APOD": ("apod", {}),
-    "APOD, a title": ("apod", {"search": "nebula"}),
+    "APOD, a title": ("apod", {"title": "nebula"}),
     "Submit": ("submit", {}),
     "Trouble": ("trouble", {}),
     "Trouble, one reason": ("trouble", {"reason": "failed"}),

@@ -61,7 +61,7 @@ def whole_tables(plan: Plan) -> list[str]:
         ("pictures", {"name": "moon"}),
         ("pictures", {"picture": "1"}),
         ("apod", {}),
-        ("apod", {"search": "moon"}),
+        ("apod", {"title": "moon"}),
         ("submit", {}),
         ("trouble", {}),
         ("trouble", {"reason": "failed"}),
