@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from consumers.loop import GRACE_S
+from infra import metrics
 from infra.eventlog.topics import GROUP, INTAKE
 from infra.secret_files import secret_names
 from infra.settings import Settings
-from tests.production.compose import REPOSITORY
+from tests.production.compose import DEPLOY, REPOSITORY
 from tests.production.manifests import CHART, Manifest, faults, lint, of_kind, pods, render
 from tests.production.test_compose import S3_CLIENTS_OWN
 
@@ -288,6 +289,26 @@ def ways_out(manifests: list[Manifest], part: str) -> set[int]:
             rules = policy["spec"].get("egress", [])
             ports |= {port["port"] for rule in rules for port in rule["ports"]}
     return ports
+
+
+def test_the_monitor_of_the_page_finds_every_part_and_its_job(manifests: list[Manifest]) -> None:
+    page = (REPOSITORY / "docs" / "monitoring.md").read_text()
+    [monitor] = [yaml.safe_load(it) for it in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    ends = {
+        end["port"]: end.get("path", metrics.PATH) for end in monitor["spec"]["podMetricsEndpoints"]
+    }
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    paths = {
+        it["job_name"]: it.get("metrics_path", metrics.PATH) for it in config["scrape_configs"]
+    }
+    found = {}
+    for deployment in of_kind(manifests, "Deployment").values():
+        template = deployment["spec"]["template"]
+        labels = template["metadata"]["labels"]
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        [port] = [p for p in template["spec"]["containers"][0]["ports"] if p["name"] in ends]
+        found[labels[monitor["spec"]["jobLabel"]]] = ends[port["name"]]
+    assert found == paths
 
 
 def test_the_chart_is_of_this_version() -> None:

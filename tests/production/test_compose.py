@@ -8,7 +8,7 @@ import pytest
 
 from consumers.loop import GRACE_S
 from infra.settings import Settings
-from tests.production.compose import DEPLOY, Compose, Service, read_compose
+from tests.production.compose import DEPLOY, REPOSITORY, Compose, Service, read_compose
 
 pytestmark = pytest.mark.deploy
 
@@ -107,9 +107,25 @@ S3_CLIENTS_OWN = {"AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_REGION"}
 
 
 def test_what_people_set_reaches_the_parts() -> None:
-    compose = read_compose("cpu", MODEL_NAME="doublet-fast", VISITORS="look")
-    assert compose.services["consumer"].environment["MODEL_NAME"] == "doublet-fast"
+    for_all = {
+        "MODEL_NAME": "doublet-fast",
+        "PARTITIONS": "8",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "DEBUG",
+    }
+    compose = read_compose("cpu", VISITORS="look", **for_all)
+    for name in OURS:
+        assert for_all.items() <= compose.services[name].environment.items(), name
     assert compose.services["dashboard"].environment["VISITORS"] == "look"
+
+
+def test_what_nobody_sets_is_the_settings_own_default(compose: Compose) -> None:
+    defaults = Settings(_env_file=None)
+    for name in OURS:
+        given = compose.services[name].environment
+        for variable in ("PARTITIONS", "OTEL_EXPORTER_OTLP_ENDPOINT", "LOG_FORMAT", "LOG_LEVEL"):
+            assert given[variable] == str(getattr(defaults, variable.lower())), variable
 
 
 def test_what_is_mounted_from_the_repository_is_there(compose: Compose) -> None:
@@ -129,6 +145,19 @@ def test_what_is_written_in_memory_can_be_written_by_who_is_not_root(compose: Co
 
 OPEN_TO_ALL = {"/tmp", "/var/run/postgresql"}
 """In the images that mount them; PostgreSQL's makes its own 3777."""
+
+
+def test_the_page_copies_volumes_that_are_there(compose: Compose) -> None:
+    page = (REPOSITORY / "docs" / "production.md").read_text()
+    stores = {
+        f"doublet_{volume['source']}"
+        for name in ("kafka", "s3")
+        for volume in compose.services[name].volumes
+    }
+    assert set(re.findall(r"--volume (\w+):", page)) == stores
+    assert set(re.findall(r"postgres:\d\S*", page)) == {
+        compose.services["postgres"].declared["image"]
+    }
 
 
 def test_every_store_keeps_what_it_has_when_its_container_is_replaced(compose: Compose) -> None:

@@ -99,6 +99,13 @@ def test_the_model_server_is_scraped_where_it_shows_its_metrics() -> None:
     assert jobs["model-server"]["metrics_path"] == serving.metrics.PATH
 
 
+def test_the_rules_know_every_part_by_its_job() -> None:
+    """And no job of somebody else's, where Prometheus watches others as well."""
+    jobs = {job["job_name"] for job in yaml.safe_load(CONFIG.read_text())["scrape_configs"]}
+    [parts] = re.findall(r'job=~"([^"]*)"', rules("alert")["DoubletPartDown"]["expr"])
+    assert set(parts.split("|")) == jobs
+
+
 @pytest.mark.prometheus
 def test_every_alert_fires_and_does_not_fire_as_its_cases_say(promtool: str) -> None:
     checked = subprocess.run(
