@@ -1,4 +1,6 @@
-"""Live questions to the parts that a page cannot wait for: bounded, and never an exception."""
+"""Live questions to the parts that a page cannot wait for: bounded, and what they do not answer is
+no exception.
+"""
 
 import socket
 import threading
@@ -82,8 +84,15 @@ def ask_model_server(settings: Settings) -> ModelServerAnswer:
         server.close()
 
 
-def ask_models(settings: Settings) -> ModelsAnswer:
-    """Which models an event may ask for, each in the version that answers now."""
+def ask_models(settings: Settings, chosen: Callable[[str], int | None]) -> ModelsAnswer:
+    """Which models an event may ask for, each in the version that a consumer would take now.
+
+    Args:
+        chosen: names the version of a model that a person chose; None: the newest doubles.
+
+    Raises:
+        DatabaseUnavailable: nobody can tell what was chosen.
+    """
     address = settings.model_server_address
     if not _listening(address):
         return ModelsAnswer((), f"nothing listens at {address}")
@@ -96,7 +105,9 @@ def ask_models(settings: Settings) -> ModelsAnswer:
             continue  # it does not have this one
         finally:
             server.close()
-        served += [(name, max(available))] if available else []
+        if available:
+            version = chosen(name)
+            served.append((name, max(available) if version is None else version))
     return ModelsAnswer(tuple(served), None if served else f"{address} serves no model of ours")
 
 

@@ -25,6 +25,7 @@ from serving.evaluation import Evaluation, Score, read_evaluation
 SAMPLES = 3  # pictures that versions are compared on; each costs two calls to the model server
 CHOICES = 10
 RECENT = timedelta(hours=24)
+HALF = "bfloat16"  # in the server's words and in the card's; whoever says nothing has float32
 INPUT_SHARE = 4  # a result has so many times the pixels of what came in
 
 
@@ -38,8 +39,9 @@ def page() -> None:
     side_by_side(roles_now)
     evaluation = read_evaluation()
     subject = _subject(evaluation, roles_now)
-    scores(evaluation, subject)
-    energy(evaluation, subject)
+    measured = _as_computed(subject, answer)
+    scores(evaluation, measured)
+    energy(evaluation, measured)
     curves(subject)
 
 
@@ -50,6 +52,11 @@ def _subject(evaluation: Evaluation, now: Roles) -> str:
         return f"{name}/{now.stable}"
     of_it = (it.subject for it in evaluation.scores if it.subject.startswith(f"{name}/"))
     return next(of_it, name)
+
+
+def _as_computed(subject: str, answer: ModelServerAnswer) -> str:
+    """As the model card calls it in the precision that the model server says it has."""
+    return f"{subject}, {HALF}" if (answer.device or "").endswith(f", {HALF}") else subject
 
 
 def versions(answer: ModelServerAnswer, now: Roles, choices: list[Choice]) -> None:

@@ -1,5 +1,7 @@
 """One picture: before and after, how far to trust it and how it was made; or what became of it."""
 
+from functools import partial
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -16,9 +18,10 @@ from dashboard.queries.pictures import Picture, ResultFacts, picture
 from dashboard.queries.running import STAGES
 from infra.clock import utc_now
 from infra.database.models import ImageState, LetterState
+from infra.model_choice import chosen_version
 from infra.publication import PublicationPolicy
 from infra.settings import Settings, settings
-from producers.following import Follower
+from producers.following import Follower, Progress, Stage
 from producers.submitting import Receipt
 from serving.contract import SCALE, SPREAD_STEPS_PER_GREY_LEVEL
 
@@ -54,6 +57,8 @@ def one_picture(image_id: int) -> None:
         st.info(words.literal(found.remark), icon=":material/info:")
     if image_id in _receipts():
         _asked_again(image_id)
+    elif image_id in _endings():
+        _ended_again(image_id)
     if line.state in IN_FLIGHT:
         _follow(image_id)
     elif not found.results:
@@ -162,7 +167,7 @@ def _models_to_choose(found: Picture) -> None:
 
 @st.cache_data(ttl=MODELS_SECONDS, show_spinner=False)
 def _models(current: Settings) -> ModelsAnswer:
-    return ask_models(current)
+    return ask_models(current, partial(chosen_version, database()))
 
 
 # Once more
@@ -174,7 +179,19 @@ def _receipts() -> dict[int, Receipt]:
     return receipts
 
 
+def _endings() -> dict[int, Progress]:
+    """How what this viewer asked for ended, by picture, where that was not a new result."""
+    endings: dict[int, Progress] = st.session_state.setdefault("ended_again", {})
+    return endings
+
+
+def _forget(image_id: int) -> None:
+    """The ending was read, or another wish takes its place."""
+    _endings().pop(image_id, None)
+
+
 def _ask_again(image_id: int, model: str | None = None) -> None:
+    _forget(image_id)
     with explained():
         _receipts()[image_id] = resubmitter().resubmit(image_id, model)
 
@@ -190,7 +207,19 @@ def _asked_again(image_id: int) -> None:
             )
             return
         del _receipts()[image_id]
+        if progress.stage is not Stage.DONE:
+            _endings()[image_id] = progress
         st.rerun()
+
+
+def _ended_again(image_id: int) -> None:
+    """Stays until somebody has read it: nothing else on the page tells of a wish without result."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(
+            f"Handed in once more: {words.literal(str(_endings()[image_id]))}.",
+            icon=":material/replay:",
+        )
+        st.button("Dismiss", on_click=_forget, args=(image_id,))
 
 
 # Not doubled
@@ -233,7 +262,8 @@ def _ended(found: Picture) -> None:
                 "First failure": words.utc(letter.first_failed_at),
                 "Last failure": words.utc(letter.last_failed_at),
                 "Dead letter": LETTERS[letter.state],
-            }
+            },
+            "Its dead letter",
         )
     if line.sha256 and may(Right.OPERATE, "try it again"):
         st.button(
@@ -328,7 +358,7 @@ def _provenance(found: Picture, result: ResultFacts | None) -> None:
         "Stored": words.utc(result.stored_at) if result else None,
         "Ended": words.utc(line.settled_at) if line.settled_at else None,
     }
-    _table(facts)
+    _table(facts, "Where the picture came from and how it was made")
 
 
 def _tile_plan(result: ResultFacts) -> str:
@@ -349,7 +379,7 @@ def _short(text: str) -> str:
     return text if len(text) <= ID_SHOWN else f"{text[:ID_SHOWN]}…"
 
 
-def _table(facts: dict[str, str | None]) -> None:
+def _table(facts: dict[str, str | None], alt: str) -> None:
     """Facts that are known, by name; their values are shown letter by letter."""
     known = {name: words.literal(value) for name, value in facts.items() if value}
-    st.table(known, border="horizontal", width="content")
+    st.table(known, border="horizontal", width="content", alt=alt)

@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard import files
+from dashboard import files, readings
+from dashboard.probes import ModelServerAnswer
 from dashboard.samples import BICUBIC, SIDE
 from dashboard.versions import roles
 from infra import model_choice
@@ -181,6 +182,23 @@ def test_energy_a_picture_is_labelled_as_the_card_has_it(
     cost = next(it for it in card.costs if it.subject == "doublet/2")
     assert metrics[f"Energy a megapixel, {cost.energy}"] == f"{cost.joules:,.0f} J"
     assert f"Energy a picture, {cost.energy}" in metrics
+
+
+def test_costs_and_scores_are_those_of_the_precision_in_use(
+    seeded: Seed, sqlite: Database, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(sqlite, "doublet", 2)
+    answer = ModelServerAnswer(tuple(available(2)), device="CPU, 4 threads, bfloat16")
+    monkeypatch.setattr(readings, "ask_model_server", lambda _: answer)
+    st.cache_data.clear()
+    page = open_page("models")
+    metrics = {metric.label: metric.value for metric in page.metric}
+    card = read_evaluation()
+    cost = next(it for it in card.costs if it.subject == "doublet/2, bfloat16")
+    score = next(it for it in card.scores if it.subject == "doublet/2, bfloat16")
+    assert metrics[f"Energy a megapixel, {cost.energy}"] == f"{cost.joules:,.0f} J"
+    assert metrics[score.pictures] == f"{score.psnr:.2f} dB"
+    assert not any("No curves ship" in caption.value for caption in page.caption)
 
 
 def test_the_shipped_card_is_read_as_it_was_written() -> None:

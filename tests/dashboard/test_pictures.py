@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import streamlit as st
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from dashboard.words import pixels
+from infra.blobs import open_blob_store
 from infra.database.engine import Database
 from infra.database.models import (
     DeadLetter,
@@ -22,10 +24,12 @@ from infra.database.models import (
     Outcome,
     Result,
 )
+from infra.model_choice import choose
 from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage, accept
-from tests.dashboard.seeding import Seed
+from tests.dashboard.seeding import Seed, seed
 from tests.fixtures.brokers import LocalBroker
+from tests.fixtures.model_servers import RunningModelServer
 
 
 def test_an_empty_list_leads_to_submitting(
@@ -209,6 +213,22 @@ def test_with_the_model_server_away_doubling_again_says_so(
     assert not [button for button in page.button if (button.key or "").startswith("again-")]
 
 
+def test_doubling_again_is_labelled_by_the_version_that_would_do_it(
+    configure: Callable[..., Settings],
+    sqlite: Database,
+    canary_model_server: RunningModelServer,
+    open_page: OpenPage,
+) -> None:
+    current = configure(MODEL_SERVER=canary_model_server.address)
+    filled = seed(sqlite, open_blob_store(current), datetime.now(UTC))
+    for chosen, label in ((None, "doublet, version 2"), (1, "doublet, version 1")):
+        if chosen:
+            choose(sqlite, "doublet", chosen)
+            st.cache_data.clear()
+        page = open_page("pictures", picture=str(filled.pictures[ImageState.DONE]))
+        assert page.button(key="again-doublet").label == label
+
+
 def test_a_dead_picture_can_be_tried_again_and_is_followed(
     seeded: Seed,
     sqlite: Database,
@@ -241,7 +261,11 @@ def test_a_dead_picture_can_be_tried_again_and_is_followed(
         session.get_one(Image, image_id).state = ImageState.DEAD
     page.run()
     assert page.session_state["asked_again"] == {}
+    said = r"Handed in once more: dead\: undecodable\: OSError\: image file is truncated."
+    assert [warning.value for warning in page.warning] == [said]
     assert _facts(page)["Dead letter"] == "sent again"
+    _button(page, "Dismiss").click().run()
+    assert not page.warning
 
 
 def test_what_was_never_stored_cannot_be_retried(
