@@ -164,11 +164,12 @@ def site_on(broker: LocalBroker, database: Database, folder: Path) -> Iterator[S
     )
     with open_admin(settings) as admin:
         ensure_topics(admin, settings)
-        site = Site(settings, World(database, folder / "blobs"))
-        try:
-            yield site
-        finally:
-            site.events.close()
+    site = Site(settings, World(database, folder / "blobs"))
+    try:
+        yield site
+    finally:
+        site.events.close()
+        with open_admin(settings) as admin:  # the first one may rest from what the test broke
             admin.delete_topics([topic.name for topic in topics(settings)])
             if GROUP in {group["group_id"] for group in admin.list_groups()}:
                 admin.delete_groups([GROUP])
