@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from infra.database.models import Delivery, Image, Result
-from infra.eventlog.topics import UPLOADS
+from infra.eventlog.clients import open_admin
+from infra.eventlog.topics import GROUP, UPLOADS
 from serving.model_server import Doubled
 from tests.consumers.consuming import Site, meanwhile, wait_until
 from tests.consumers.forks import fork_consumer
@@ -35,10 +36,11 @@ class UnhurriedModel(FakeModelServer):
 
 
 class Fleet:
-    """Consumers as processes, each under a name of its own, as a StatefulSet has them."""
+    """Consumers as processes: each under a name of its own, or without, as the chart has them."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
+    def __init__(self, site: Site, folder: Path, *, named: bool) -> None:
         self._site = site
+        self._named = named
         self._environment = {
             "DOUBLET_HOME": str(folder),
             "KAFKA_BOOTSTRAP_SERVERS": site.settings.kafka_bootstrap_servers,
@@ -46,26 +48,43 @@ class Fleet:
             "BLOB_STORE": (folder / "blobs").as_uri(),
         }
         self._log = str(folder / "fleet.log")
-        self.running = {f"consumer-{number}": self._start(number) for number in range(CONSUMERS)}
+        self._started: list[ForkServerProcess] = []
+        self._running = [self._start(number) for number in range(CONSUMERS)]
 
     def replace(self, number: int) -> None:
-        """Ask one to end, wait until it has, start another in its place, and wait for its work."""
-        name = f"consumer-{number}"
-        self.running[name].terminate()
-        self.running[name].join(60)
-        assert self.running[name].exitcode == 0, Path(self._log).read_text()
-        done = self._site.books().total.done
-        self.running[name] = self._start(number)
+        """Put another in one's place, and wait for its work.
+
+        A name is free when who had it has ended; without names, the next one is a member of the
+        group before the last one is asked to end.
+        """
+        last, done = self._running[number], self._site.books().total.done
+        if self._named:
+            self._end(last)
+            self._running[number] = self._start(number)
+        else:
+            self._running[number] = self._start(number)
+            wait_until(lambda: self._members() == CONSUMERS + 1)
+            self._end(last)
         wait_until(lambda: self._site.books().total.done > done)
 
     def close(self) -> None:
-        for process in self.running.values():
+        for process in self._started:
             process.kill()
             process.join()
 
     def _start(self, number: int) -> ForkServerProcess:
-        environment = self._environment | {"CONSUMER_NAME": f"consumer-{number}"}
-        return fork_consumer(environment, self._log, UnhurriedModel)
+        name = {"CONSUMER_NAME": f"consumer-{number}" if self._named else ""}
+        self._started.append(fork_consumer(self._environment | name, self._log, UnhurriedModel))
+        return self._started[-1]
+
+    def _end(self, consumer: ForkServerProcess) -> None:
+        consumer.terminate()
+        consumer.join(60)
+        assert consumer.exitcode == 0, Path(self._log).read_text()
+
+    def _members(self) -> int:
+        with open_admin(self._site.settings) as admin:
+            return len(admin.describe_groups([GROUP])[GROUP]["members"])
 
 
 @contextmanager
@@ -93,15 +112,17 @@ def _settled(site: Site) -> int:
 @pytest.mark.parametrize(
     "rounds", [1, pytest.param(10, marks=[pytest.mark.gameday, pytest.mark.timeout(900)])]
 )
+@pytest.mark.parametrize("named", [True, False], ids=["named", "nameless"])
 def test_consumers_are_replaced_one_after_the_other_under_load(
-    site: Site, drill: Callable[[Site], Drill], tmp_path: Path, rounds: int
+    site: Site, drill: Callable[[Site], Drill], tmp_path: Path, rounds: int, named: bool
 ) -> None:
-    fleet = Fleet(site, tmp_path)
+    fleet = Fleet(site, tmp_path, named=named)
     roll = drill(site)
     try:
         with arriving(site) as pictures:
             wait_until(lambda: site.books().total.done >= CONSUMERS)
-            with roll.broken(f"each of {CONSUMERS} consumers replaced, {rounds} times"):
+            how = "named" if named else "nameless"
+            with roll.broken(f"each of {CONSUMERS} {how} consumers replaced, {rounds} times"):
                 for number in list(range(CONSUMERS)) * rounds:
                     fleet.replace(number)
         total = roll.require_recovery()
