@@ -36,15 +36,7 @@ def export(
         Exported, typer.Argument(help="The sixteen members, or the one quick network.")
     ],
     into: Annotated[
-        Path, typer.Argument(help="A numbered version folder: serving/models/doublet/3.")
-    ],
-    pictures: Annotated[
-        Path,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            help="What it learnt from: the validation pictures decide how far detail is amplified.",
-        ),
+        Path, typer.Argument(help="A numbered version folder: serving/models/doublet/4.")
     ],
     data: Annotated[str, typer.Option(help="Training data, in the model card's words.")],
     runs: Runs = Path("runs"),
@@ -55,11 +47,9 @@ def export(
     """
     import_tensorflow()
     from serving.curves import write_curves
-    from training.amplifying import amplify
     from training.compact import radius
     from training.curves import collected
     from training.export import Card, trained_until, write
-    from training.features.pictures import read, validation
     from training.fitting import checkpoint
     from training.fitting.members import members_files, networks
 
@@ -69,7 +59,6 @@ def export(
         files = members_files(runs)
         fitted = [file.stem for file in files]
     details = networks(files)
-    factor = amplify(details, [read(source) for source in validation(pictures)])
     card = Card(
         members=len(details),
         parameters=sum(network.count_params() for network in details),
@@ -77,13 +66,10 @@ def export(
         training_data=data,
         trained=trained_until(files),
         commit=_commit(),
-        amplified=factor,
     )
     write(details, card, into)
     write_curves(collected(runs, fitted), into)
-    typer.echo(
-        f"{into}: {card.members} members, {card.parameters:,} parameters, detail times {factor}"
-    )
+    typer.echo(f"{into}: {card.members} members, {card.parameters:,} parameters")
 
 
 @commands.command()

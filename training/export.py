@@ -43,8 +43,6 @@ class Card:
     trained: str
     """Day of the last checkpoint, UTC."""
     commit: str
-    amplified: float = 1.0
-    """The factor of `amplifying`, which the weights hold already."""
     colour_range: str = "sRGB 0-255"
 
 

@@ -44,7 +44,7 @@ def test_the_ways_to_a_shipped_model(tmp_path: Path) -> None:
     ensemble, fast = tmp_path / "doublet" / "7", tmp_path / "doublet-fast" / "1"
     for what, folder in (("ensemble", ensemble), ("fast", fast)):
         folder.parent.mkdir()
-        run("export", what, folder, "--runs", runs, "--data", "noise", "--pictures", tmp_path)
+        run("export", what, folder, "--runs", runs, "--data", "noise")
     picture = np.random.default_rng(1).integers(0, 256, (9, 7, 3), np.uint8)
     with SavedModel(ensemble) as sixteen, SavedModel(fast) as one:
         assert (sixteen.card["members"], one.card["members"]) == (16, 1)

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from PIL import Image
 
-from training.amplifying import amplify
 from training.compact import mean
 from training.features.degradation import Picture, resized, rounded
 from training.features.pictures import Pair
@@ -26,9 +25,9 @@ SHARES = (1.0, 0.75, 0.5)
 class Answers:
     """What the ensemble makes of halves, kept in a folder because it takes long."""
 
-    def __init__(self, members: Sequence[Path], held_out: Sequence[Pair], folder: Path) -> None:
-        """`members` are checkpoints; `held_out` are the validation pictures."""
-        self._members, self._held_out, self._folder = members, held_out, folder
+    def __init__(self, members: Sequence[Path], folder: Path) -> None:
+        """`members` are checkpoints."""
+        self._members, self._folder = members, folder
 
     def to(self, pair: Pair) -> Picture:
         """uint8 [2h, 2w, 3].
@@ -45,9 +44,7 @@ class Answers:
 
     @cached_property
     def _ensemble(self) -> keras.Model:
-        details = networks(self._members)
-        amplify(details, self._held_out)
-        return mean(details)
+        return mean(networks(self._members))
 
 
 def taught(pairs: Sequence[Pair], answers: Answers, smallest: int) -> Iterator[Pair]:

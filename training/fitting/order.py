@@ -69,8 +69,7 @@ def fit(order: Order) -> None:
         parts = order.recipe, wanted, order.pictures, order.runs, order.numbers
         fittings = [plan.all_together(*parts)] if order.together else plan.one_for_each_part(*parts)
     elif order.recipe == "fast":
-        whole = order.recipe, wanted, order.pictures, order.runs
-        fittings = [plan.distilled(*whole, held_out)]
+        fittings = [plan.distilled(order.recipe, wanted, order.pictures, order.runs)]
     else:
         name = wanted.architecture if order.recipe == "study" else order.recipe
         fittings = [plan.one_of_all(name, wanted, order.pictures, order.runs)]

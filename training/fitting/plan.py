@@ -51,11 +51,9 @@ def one_of_all(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS), recipe, runs)
 
 
-def distilled(
-    name: str, recipe: Recipe, pictures: Path, runs: Path, held_out: Sequence[Pair]
-) -> Fitting:
+def distilled(name: str, recipe: Recipe, pictures: Path, runs: Path) -> Fitting:
     """One network that learns from all parts and from the ensemble of the members in `runs`."""
-    answers = Answers(members_files(runs), held_out, runs / "taught")
+    answers = Answers(members_files(runs), runs / "taught")
     pairs = list(taught(_pairs(pictures, ALL_PARTS), answers, recipe.crop))
     return Fitting(name, OneNetwork(recipe), crops(pairs, recipe, seed=PARTS + 1), recipe, runs)
 

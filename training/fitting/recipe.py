@@ -93,7 +93,7 @@ ALIASED = Degradation(jpeg=0.0, noise=0.0, halving="every second pixel")
 RECIPES = {
     # The ensemble: sixteen networks that have nothing in common but their design, so that what they
     # disagree on says something.
-    "member": Recipe(steps=18_000, average=0.999),
+    "member": Recipe(steps=27_000, average=0.999),
     # The quick network: it learns from all parts at a constant rate, so that it can be left at any
     # step, and goes on with the ensemble's answers, too.
     "start": Recipe(steps=12_000, schedule="constant", average=0.999),
