@@ -2,6 +2,7 @@
 
 const STEP = 2 // percent that an arrow key moves the divider
 const LEAP = 10 // percent with Shift, or with Page Up and Page Down
+const SIDEWAYS = 6 // CSS pixels that a finger goes before it moves the divider: it may mean to scroll
 const PAN_STEP = 0.1 // of the frame, for each arrow key
 
 class Gestures {
@@ -89,14 +90,13 @@ class Gestures {
 
   press(event) {
     if (event.button !== 0) return
-    const onDivider = event.composedPath().includes(this.divider)
-    this.grip = onDivider || this.comparison.scale === 1 ? "divider" : "picture"
     this.stage.setPointerCapture(event.pointerId)
-    this.pointers.set(event.pointerId, this.within(event))
-    if (this.grip === "divider" && this.pointers.size === 1) {
-      this.splitUnder(event)
-      this.divider.focus({ preventScroll: true })
-    }
+    this.began = this.within(event)
+    this.pointers.set(event.pointerId, this.began)
+    if (this.pointers.size > 1) return
+    this.grip = null
+    if (this.comparison.scale > 1 && !this.onDivider(event)) this.grip = "picture"
+    else if (event.pointerType !== "touch" || this.onDivider(event)) this.takeDivider(event)
   }
 
   move(event) {
@@ -105,12 +105,29 @@ class Gestures {
     const now = this.within(event)
     if (this.pointers.size === 2) this.pinch(event.pointerId, now)
     else if (this.grip === "divider") this.splitUnder(event)
-    else this.comparison.pan(now[0] - last[0], now[1] - last[1])
+    else if (this.grip === "picture") this.comparison.pan(now[0] - last[0], now[1] - last[1])
+    else if (this.wentSideways(now)) this.takeDivider(event)
     this.pointers.set(event.pointerId, now)
   }
 
+  // The finger that is left of two goes on with the picture.
   release(event) {
-    this.pointers.delete(event.pointerId)
+    if (this.pointers.delete(event.pointerId) && this.pointers.size) this.grip = "picture"
+  }
+
+  onDivider(event) {
+    return event.composedPath().includes(this.divider)
+  }
+
+  wentSideways(now) {
+    const [across, down] = now.map((at, axis) => Math.abs(at - this.began[axis]))
+    return across >= SIDEWAYS && across > down
+  }
+
+  takeDivider(event) {
+    this.grip = "divider"
+    this.splitUnder(event)
+    this.divider.focus({ preventScroll: true })
   }
 
   doubleClick(event) {

@@ -2,6 +2,7 @@
 // they are under way, coarser ones stand in their place.
 // A view is where the doubled picture lies on a canvas, in its pixels: {left, top, scale}.
 
+const RETRY_MS = [1000, 3000, 9000] // then a tile is asked for when it next comes into view
 const KEPT = 128 // tiles of one picture, 1 MB each once decoded
 
 class TiledPicture {
@@ -13,19 +14,25 @@ class TiledPicture {
     this.enlarged = enlarged
     this.changed = changed
     this.images = new Map() // by address, the one used last at the end
-    this.failure = null
-    this.open()
+    this.missing = new Map() // tiles that did not come: when they are asked for again, by address
+    this.refusal = null
+    this.open([...RETRY_MS])
   }
 
-  async open() {
+  async open(waits) {
     try {
       const answer = await fetch(this.address)
+      this.refusal = answer.ok ? null : await answer.text()
       if (answer.ok) this.about = await answer.json()
-      else this.failure = await answer.text()
     } catch {
-      this.failure = "the dashboard does not answer"
+      this.refusal = "the dashboard does not answer"
     }
+    if (this.refusal && waits.length) setTimeout(() => this.open(waits), waits.shift())
     this.changed()
+  }
+
+  get failure() {
+    return this.refusal ?? (this.missing.size ? "A part of the picture did not come." : null)
   }
 
   // Draw what is there, and answer whether that is all. paint: what to draw in place of a tile.
@@ -78,18 +85,25 @@ class TiledPicture {
   }
 
   image(address) {
-    let image = this.images.get(address)
-    if (!image) {
-      image = new Image()
-      image.onload = () => this.changed()
-      image.onerror = () => {
-        this.failure = "A part of the picture did not come."
-        this.changed()
-      }
-      image.src = address
-    }
+    const image = this.images.get(address) ?? this.ask(address)
     this.images.delete(address)
     this.images.set(address, image)
+    return image
+  }
+
+  ask(address) {
+    const image = new Image()
+    const waits = [...RETRY_MS]
+    image.onload = () => {
+      this.missing.delete(address)
+      this.changed()
+    }
+    image.onerror = () => {
+      const again = waits.length && setTimeout(() => (image.src = address), waits.shift())
+      this.missing.set(address, again)
+      this.changed()
+    }
+    image.src = address
     return image
   }
 
@@ -97,9 +111,11 @@ class TiledPicture {
   forget(wanted) {
     for (const [address, image] of this.images) {
       if (wanted.has(address)) continue
-      if (!image.complete) {
+      if (!isThere(image)) {
         image.onload = image.onerror = null
         image.src = ""
+        clearTimeout(this.missing.get(address))
+        this.missing.delete(address)
       } else if (this.images.size <= KEPT) continue
       this.images.delete(address)
     }

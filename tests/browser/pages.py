@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, CDPSession, ConsoleMessage, Locator, Page, expect
 
 LAUNCH_ARGUMENTS = [
     "--no-sandbox",  # containers run tests as root
@@ -13,6 +13,9 @@ LAUNCH_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+Place = tuple[int, float, float]
+"""A finger's number, and where it is."""
+
 PATIENCE_MS = 30_000
 """How long a page may take on a busy machine before it counts as broken."""
 
@@ -136,24 +139,44 @@ class Comparison:
         """Screen pixels for a pixel of the result, per cent."""
         return int(self.figure.locator(".level").inner_text().removesuffix("%"))
 
-    def pinch(self, apart: float) -> None:
-        """Put two fingers down in the middle and draw them apart to so many times the distance."""
+    def pinch(self, apart: float, then_move: tuple[float, float] | None = None) -> None:
+        """Put two fingers down in the middle and draw them apart to so many times the distance.
+
+        Args:
+            then_move: the first finger, by so many CSS pixels, after the other one was lifted.
+        """
         frame = self.stage.bounding_box()
         assert frame
         left, top = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
         reach = frame["width"] / 10
         fingers = self.figure.page.context.new_cdp_session(self.figure.page)
 
-        def touch(kind: str, distance: float) -> None:
-            points = [] if kind == "touchEnd" else [(left - distance, top), (left + distance, top)]
-            touches = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
-            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        def both(distance: float) -> list[Place]:
+            return [(0, left - distance, top), (1, left + distance, top)]
 
-        touch("touchStart", reach)
+        _touch(fingers, "touchStart", both(reach))
         for step in range(1, 9):
-            touch("touchMove", reach * (1 + (apart - 1) * step / 8))
-        touch("touchEnd", reach)
+            _touch(fingers, "touchMove", both(reach * (1 + (apart - 1) * step / 8)))
+        if then_move:
+            stays, lifted = both(reach * apart)
+            _touch(fingers, "touchEnd", [lifted])
+            for step in range(1, 9):
+                right, down = (step / 8 * way for way in then_move)
+                _touch(fingers, "touchMove", [(0, stays[1] + right, stays[2] + down)])
+        _touch(fingers, "touchEnd", [])
         fingers.detach()
+
+    def swipe(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw one finger from place to place, in fractions of the frame."""
+        frame = self.stage.bounding_box()
+        assert frame
+        finger = self.figure.page.context.new_cdp_session(self.figure.page)
+        for step in range(9):
+            across, down = (a + (b - a) * step / 8 for a, b in zip(begin, end, strict=True))
+            left, top = frame["x"] + across * frame["width"], frame["y"] + down * frame["height"]
+            _touch(finger, "touchMove" if step else "touchStart", [(0, left, top)])
+        _touch(finger, "touchEnd", [])
+        finger.detach()
 
     def drag_to(self, share: float) -> None:
         """Drag the divider by mouse to this share of the frame's width."""
@@ -166,6 +189,11 @@ class Comparison:
         mouse.down()
         mouse.move(frame["x"] + share * frame["width"], frame["y"] + 20, steps=5)
         mouse.up()
+
+
+def _touch(session: CDPSession, kind: str, places: list[Place]) -> None:
+    points = [{"x": x, "y": y, "id": finger} for finger, x, y in places]
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 @contextmanager

@@ -65,12 +65,46 @@ def test_the_divider_moves_by_touch(browser: Browser, dashboard: RunningDashboar
     with window(browser, dashboard.address, 390, "dark") as view:
         comparison = view.open(f"/pictures?picture={NEWEST}").comparison
         comparison.ready()
-        frame = comparison.stage.bounding_box()
-        assert frame
-        view.page.touchscreen.tap(
-            frame["x"] + 0.75 * frame["width"], frame["y"] + frame["height"] / 2
-        )
+        comparison.swipe((0.2, 0.5), (0.75, 0.5))
         assert comparison.split == pytest.approx(75, abs=1)
+        comparison.swipe((0.75, 0.5), (0.4, 0.9))  # taken by itself, it follows at once
+        assert comparison.split == pytest.approx(40, abs=1)
+
+
+def test_a_finger_that_scrolls_or_only_taps_leaves_the_divider_alone(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 390, "light") as view:
+        comparison = view.open(PICTURE).comparison
+        comparison.ready()
+        comparison.swipe((0.2, 0.8), (0.2, 0.8))
+        assert comparison.split == 50
+        comparison.swipe((0.2, 0.9), (0.21, 0.2))
+        assert comparison.split == 50
+
+
+def test_the_finger_that_is_left_of_two_moves_the_picture(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 390, "light") as view:
+        comparison = view.open(PICTURE).comparison
+        comparison.ready()
+        comparison.pinch(apart=3, then_move=(60, 0))
+        expect(view.page).to_have_url(re.compile(r"at=0\.4\d+%2C0\.50"))
+        assert comparison.split == 50
+
+
+def test_a_tile_that_did_not_come_is_asked_for_again(
+    browser: Browser, dashboard: RunningDashboard
+) -> None:
+    with window(browser, dashboard.address, 1440, "light") as view:
+        tile = re.compile(r"/tiles/.*/\d+_\d+$")
+        view.page.route(tile, lambda route: route.abort())
+        figure = view.open(PICTURE).comparison.figure
+        expect(figure.locator(".notice")).to_contain_text("A part of the picture did not come.")
+        view.page.unroute(tile)
+        view.comparison.ready()
+        expect(figure.locator(".notice")).to_be_hidden()
 
 
 def test_two_fingers_zoom_and_leave_the_divider_alone(
@@ -86,7 +120,7 @@ def test_two_fingers_zoom_and_leave_the_divider_alone(
         comparison.pinch(apart=1 / 3)
         comparison.ready()
         assert comparison.zoom == pytest.approx(fitted, rel=0.05)
-        assert comparison.split == pytest.approx(split, abs=12)  # where the first finger was
+        assert comparison.split == split
         view.require_sound()
 
 
