@@ -82,6 +82,17 @@ def rewritten(ports: dict[str, int], folder: Path) -> Path:
     return file
 
 
+def flags(config: Path) -> list[str]:
+    """Those of the compose file, with this machine's folders for the container's."""
+    compose = yaml.safe_load((CONFIG.parents[1] / "compose.yaml").read_text())
+    places = {
+        "/etc/prometheus/prometheus.yml": str(config),
+        "/prometheus": str(config.with_name("tsdb")),
+    }
+    command = (flag.split("=") for flag in compose["services"]["prometheus"]["command"])
+    return [f"{name}={places.get(value, value)}" for name, value in command]
+
+
 def test_prometheus_sees_every_part_and_an_alert_fires(
     new_broker: BrokerFactory, tmp_path: Path
 ) -> None:
@@ -127,9 +138,11 @@ def test_prometheus_sees_every_part_and_an_alert_fires(
         for module in ("consumers", "producers", "dashboard"):
             command = [sys.executable, "-m", module]
             ends.enter_context(process(command, tmp_path / f"{module}.log", **environment))
-        command = [binary, f"--config.file={rewritten(ports, tmp_path)}"]
-        command += [f"--storage.tsdb.path={tmp_path / 'tsdb'}"]
-        command += [f"--web.listen-address=127.0.0.1:{own}"]
+        command = [
+            binary,
+            *flags(rewritten(ports, tmp_path)),
+            f"--web.listen-address=127.0.0.1:{own}",
+        ]
         ends.enter_context(process(command, tmp_path / "prometheus.log"))
         prometheus = Prometheus(f"http://127.0.0.1:{own}")
 
