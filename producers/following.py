@@ -1,13 +1,14 @@
 """Following a picture that was handed in, until it ends."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from infra.database.engine import Database
@@ -18,6 +19,15 @@ from producers.submitting import Receipt
 
 POLL_SECONDS = 0.25
 """How often the database is asked: quick enough to look live, and nothing to a database."""
+
+
+LOOKED_UP = 500
+"""Records that one statement asks for; SQLite takes some 30,000 values."""
+
+Place = tuple[str, int, int]
+"""Topic, partition and offset of a record."""
+Taken = tuple[Delivery, Image | None]
+"""A record that a consumer has taken, and its picture, if it named one."""
 
 
 class FollowTimeout(DoubletError):
@@ -121,7 +131,8 @@ class Follower:
             DatabaseUnavailable: nobody can tell now.
         """
         with self._database.reading() as session:
-            return [_progress(session, receipt) for receipt in receipts]
+            taken = _taken(session, [_place(receipt) for receipt in receipts])
+            return [_progress(receipt, taken.get(_place(receipt))) for receipt in receipts]
 
     def follow(
         self, receipts: Sequence[Receipt], timeout_seconds: float | None = None
@@ -163,11 +174,45 @@ def open_follower(settings: Settings) -> Iterator[Follower]:
         yield Follower(database)
 
 
-def _progress(session: Session, receipt: Receipt) -> Progress:
-    delivery = session.get(Delivery, (receipt.topic, receipt.partition, receipt.offset))
-    if delivery is None:
+def _place(receipt: Receipt) -> Place:
+    return receipt.topic, receipt.partition, receipt.offset
+
+
+def _taken(session: Session, places: Sequence[Place]) -> dict[Place, Taken]:
+    """Those of the records that a consumer has taken, with their pictures."""
+    found: dict[Place, Taken] = {}
+    for start in range(0, len(places), LOOKED_UP):
+        rows = session.execute(
+            select(Delivery, Image)
+            .outerjoin(Image, Delivery.image_id == Image.id)
+            .where(_at(places[start : start + LOOKED_UP]))
+        )
+        for delivery, image in rows:
+            found[delivery.topic, delivery.partition, delivery.offset] = delivery, image
+    return found
+
+
+def _at(places: Iterable[Place]) -> ColumnElement[bool]:
+    """By partition: SQLite finds no index for a list of all three."""
+    offsets: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for topic, partition, offset in places:
+        offsets[topic, partition].append(offset)
+    return or_(
+        *(
+            and_(
+                Delivery.topic == topic,
+                Delivery.partition == partition,
+                Delivery.offset.in_(some),
+            )
+            for (topic, partition), some in offsets.items()
+        )
+    )
+
+
+def _progress(receipt: Receipt, taken: Taken | None) -> Progress:
+    if taken is None:
         return Progress(receipt, Stage.QUEUED)
-    image = session.get(Image, delivery.image_id) if delivery.image_id is not None else None
+    delivery, image = taken
     stage = _stage(delivery, image)
     return Progress(
         receipt,

@@ -16,6 +16,7 @@ from dashboard.notices import explained
 from dashboard.probes import ModelsAnswer, ask_models
 from dashboard.queries.pictures import Picture, ResultFacts, picture
 from dashboard.queries.running import STAGES
+from dashboard.quota import charged
 from infra.clock import utc_now
 from infra.database.models import ImageState, LetterState
 from infra.model_choice import chosen_version
@@ -193,7 +194,7 @@ def _forget(image_id: int) -> None:
 def _ask_again(image_id: int, model: str | None = None) -> None:
     _forget(image_id)
     with explained():
-        _receipts()[image_id] = resubmitter().resubmit(image_id, model)
+        _receipts()[image_id] = charged(lambda: resubmitter().resubmit(image_id, model))
 
 
 @st.fragment(run_every=FOLLOW_SECONDS)

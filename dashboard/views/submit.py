@@ -10,9 +10,11 @@ from dashboard.access import Right, may
 from dashboard.addresses import here
 from dashboard.connections import database, submitter
 from dashboard.notices import explained
+from dashboard.quota import charged
 from infra.admission import MEDIA_TYPES, BadPicture
 from infra.errors import Unavailable
 from infra.settings import settings
+from producers.api_pictures import QuotaUsedUp
 from producers.following import Follower, Progress, Stage
 
 FOLLOW_SECONDS = 1
@@ -65,22 +67,35 @@ def _handed_in() -> dict[str, Progress | Refused]:
 
 
 def _hand_in(dropped: list[UploadedFile], *, again: bool) -> None:
+    """All that are new. Each is shown at once, until `follow` shows them all: the first of many is
+    doubled long before the last was read."""
     handed_in = _handed_in()
-    for file in dropped:
-        if file.file_id in handed_in:
-            continue
-        try:
-            with st.spinner(f"Handing in {words.literal(file.name)}"):
-                receipt = submitter().submit(file.name, file.getvalue(), again=again)
-            handed_in[file.file_id] = Progress(receipt, Stage.QUEUED)
-        except BadPicture as error:
-            handed_in[file.file_id] = Refused(file.name, str(error))
-        except Unavailable as error:
-            st.error(
-                words.literal(str(error)), title=f"{words.literal(file.name)} is not handed in"
-            )
-            st.button("Try again", icon=":material/replay:")
-            break
+    meanwhile = st.empty()
+    with meanwhile.container():
+        stopped = None
+        for file in dropped:
+            if file.file_id in handed_in:
+                continue
+            try:
+                handed_in[file.file_id] = _handed(file, again=again)
+            except (Unavailable, QuotaUsedUp) as error:
+                stopped = (file.name, error)
+                break
+            _show(handed_in[file.file_id])
+    meanwhile.empty()
+    if stopped:
+        name, why = (words.literal(str(part)) for part in stopped)
+        st.error(why, title=f"{name} is not handed in")
+        st.button("Try again", icon=":material/replay:")
+
+
+def _handed(file: UploadedFile, *, again: bool) -> Progress | Refused:
+    try:
+        with st.spinner(f"Handing in {words.literal(file.name)}"):
+            receipt = charged(lambda: submitter().submit(file.name, file.getvalue(), again=again))
+    except BadPicture as error:
+        return Refused(file.name, str(error))
+    return Progress(receipt, Stage.QUEUED)
 
 
 @st.fragment(run_every=FOLLOW_SECONDS)
@@ -91,10 +106,7 @@ def follow() -> None:
         _look(handed_in)
         for key, file in reversed(handed_in.items()):
             with st.container(border=True, key=f"file-{key}"):
-                if isinstance(file, Refused):
-                    _refused(file)
-                else:
-                    _progress(file)
+                _show(file)
 
 
 def _look(handed_in: dict[str, Progress | Refused]) -> None:
@@ -108,6 +120,13 @@ def _look(handed_in: dict[str, Progress | Refused]) -> None:
         handed_in.update(
             zip(underway, Follower(database()).look(list(underway.values())), strict=True)
         )
+
+
+def _show(file: Progress | Refused) -> None:
+    if isinstance(file, Refused):
+        _refused(file)
+    else:
+        _progress(file)
 
 
 def _refused(file: Refused) -> None:

@@ -15,6 +15,7 @@ from infra.eventlog.topics import ensure_topics
 from infra.settings import Settings
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.seeding import encoded, starfield
+from tests.dashboard.test_reading import plans, whole_tables
 from tests.fixtures.brokers import LocalBroker
 from tests.producers.conftest import result
 
@@ -120,6 +121,51 @@ def test_what_was_doubled_before_is_said_and_doubled_again_when_asked(
     page.file_uploader[0].upload("moon.jpg", picture).run()
     [progress] = page.session_state["handed_in"].values()
     assert progress.receipt.event_id.startswith(f"upload:{progress.receipt.sha256}:")
+
+
+def test_visitors_share_the_quota_of_those_without_a_key(
+    intake: Settings, configure: Callable[..., Settings], open_page: OpenPage, picture: bytes
+) -> None:
+    configure(
+        KAFKA_BOOTSTRAP_SERVERS=intake.kafka_bootstrap_servers,
+        VISITORS="submit",
+        HTTP_ANONYMOUS_PER_DAY="1",
+    )
+    page = open_page("submit")
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    assert "**moon.jpg**: on Kafka" in _bar(page)
+    assert not page.error
+    page = open_page("submit")
+    page.file_uploader[0].upload("mars.jpg", picture).run()
+    assert "1 pictures within 24 hours" in page.error[0].value
+    assert page.session_state["handed_in"] == {}
+
+
+def test_operators_have_no_quota(
+    intake: Settings, configure: Callable[..., Settings], open_page: OpenPage, picture: bytes
+) -> None:
+    servers = intake.kafka_bootstrap_servers
+    configure(KAFKA_BOOTSTRAP_SERVERS=servers, HTTP_ANONYMOUS_PER_DAY="0")
+    page = open_page("submit")
+    page.file_uploader[0].upload("moon.jpg", picture).run()
+    assert "**moon.jpg**: on Kafka" in _bar(page)
+
+
+def test_many_files_are_followed_by_one_statement(
+    intake: Settings, sqlite: Database, open_page: OpenPage
+) -> None:
+    page = open_page("submit")
+    random = np.random.default_rng()
+    for number in range(3):
+        content = encoded(starfield(random, 40, 30), "JPEG")
+        page.file_uploader[0].upload(f"{number}.jpg", content)
+        page.run()
+    with plans() as seen:
+        page.run()
+    asked = [plan for plan in seen if "FROM deliveries" in plan[0]]
+    assert len(asked) == 1
+    assert not whole_tables(asked[0])
+    assert len(page.progress) == 3
 
 
 @pytest.mark.slow
