@@ -1,6 +1,6 @@
 """Times the original web page's tiling beside ours: one picture, one model.
 
-    python scripts/tilings.py serving/models/doublet/2 picture.png
+    python scripts/tilings.py serving/models/doublet/3 picture.png
 
 Prints a table: seconds, CPU seconds, tiles, pixels predicted, the step across the seams, and the
 largest difference to running the whole picture at once.
