@@ -135,7 +135,8 @@ class Settings(BaseSettings):
     http_anonymous_per_day: int = Field(
         1000,
         ge=0,
-        description="Pictures that HTTP takes in 24 hours without a key, in all; 0: keys only.",
+        description="Pictures that HTTP without a key and visitors on the pages may hand in "
+        "in 24 hours, in all; 0: none.",
     )
     watch_folder: str = Field(
         "", description="Folder whose pictures the local stack hands in; empty: none."

@@ -9,12 +9,13 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-WIDE = {"width": 1280, "height": 860}
+WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
 PATIENCE_MS = 60_000
 COLOURS = 256
@@ -39,22 +40,32 @@ def main() -> None:
 
 
 def take(browser: Browser, address: str, folder: Path) -> None:
-    """One picture of each page, one in the other theme, one as a phone shows it."""
+    """The pages, two of them as a phone shows them; and the newest doubled picture."""
     for name, path, scheme, size in (
         ("now", "/", "light", WIDE),
-        ("now-dark", "/", "dark", WIDE),
-        ("pictures", "/pictures", "light", WIDE),
-        ("submit", "/submit", "light", WIDE),
+        ("now-phone", "/", "dark", NARROW),
+        ("apod", "/apod", "light", WIDE),
         ("trouble", "/trouble", "light", WIDE),
         ("models", "/models", "dark", WIDE),
-        ("now-phone", "/", "light", NARROW),
     ):
-        page = open_page(browser, address + path, scheme, size)
+        shoot(open_page(browser, address + path, scheme, size), folder / f"{name}.png")
+    newest = newest_doubled(browser, address)
+    for name, view, scheme, size in (
+        ("picture", "zoom=2&at=0.5,0.5", "dark", WIDE),
+        ("picture-trust", "split=0&trust=heat", "light", WIDE),
+        ("picture-phone", "split=40", "light", NARROW),
+    ):
+        page = open_page(browser, f"{newest}#{view}", scheme, size)
+        expect(page.locator('figure.comparison[data-drawn="yes"]')).to_be_visible()
         shoot(page, folder / f"{name}.png")
-    page = open_page(browser, f"{address}/pictures?state=done", "dark", WIDE)
-    page.locator('[data-testid="stPageLink"] a').first.click()
-    expect(page.locator('figure.comparison[data-drawn="yes"]')).to_be_visible()
-    shoot(page, folder / "picture.png")
+
+
+def newest_doubled(browser: Browser, address: str) -> str:
+    """The address of its page."""
+    page = open_page(browser, f"{address}/pictures?state=done", "light", WIDE)
+    link = page.locator('[data-testid="stPageLink"] a').first.get_attribute("href")
+    page.close()
+    return urljoin(f"{address}/", link or "")
 
 
 def open_page(browser: Browser, address: str, scheme: str, size: dict[str, int]) -> Page:
