@@ -44,7 +44,6 @@ def take(browser: Browser, address: str, folder: Path) -> None:
     for name, path, scheme, size in (
         ("now", "/", "light", WIDE),
         ("now-phone", "/", "dark", NARROW),
-        ("apod", "/apod", "light", WIDE),
         ("trouble", "/trouble", "light", WIDE),
         ("models", "/models", "dark", WIDE),
     ):

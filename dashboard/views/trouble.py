@@ -101,15 +101,17 @@ def _group(state: LetterState, reason: str, number: int, *, whole: bool) -> None
     """All letters of one reason: a glance, or page by page with a choice among them."""
     selection = Selection(frozenset({state}), reasons=(reason,))
     with st.container(border=True):
-        heading, link = st.columns([3, 1], vertical_alignment="center")
-        heading.markdown(f"#### {words.plain(reason)} · {number:,}")
-        if not whole:
-            link.page_link(
-                "views/trouble.py",
-                label="Look at all" if number > GLANCE else "Choose among them",
-                icon=":material/arrow_forward:",
-                query_params={"reason": reason, "letters": state.value},
-            )
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            st.markdown(f"#### {words.plain(reason)} · {number:,}")
+            if not whole:
+                st.page_link(
+                    "views/trouble.py",
+                    label="Look at all" if number > GLANCE else "Choose among them",
+                    icon=":material/arrow_forward:",
+                    query_params={"reason": reason, "letters": state.value},
+                )
         cards = st.container()
         pages = -(-number // PER_PAGE)
         at = st.pagination(pages, key="page", bind="query-params") if whole and pages > 1 else 1
