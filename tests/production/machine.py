@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.fixtures.databases import find_binaries
+from tests.fixtures.s3_gateways import go_programs
 from tests.production.compose import DEPLOY, REPOSITORY, Compose, Service
 
 
@@ -50,7 +51,7 @@ class Machine:
         """The service's variables, and those that its image brings."""
         temporary = self.folder(service, "tmp")
         postgres = find_binaries()
-        folders = [Path(sys.executable).parent, postgres, _go_programs(), Path("/usr/bin")]
+        folders = [Path(sys.executable).parent, postgres, go_programs(), Path("/usr/bin")]
         return {
             "PATH": os.pathsep.join(str(folder) for folder in folders if folder),
             "PYTHONPATH": str(REPOSITORY),
@@ -89,9 +90,3 @@ class Machine:
         # What the Dockerfile puts into the model server's image.
         paths["/config"] = DEPLOY / "model-server"
         return paths
-
-
-def _go_programs() -> Path:
-    """Where `go install` puts programs."""
-    home = os.environ.get("GOPATH", Path.home() / "go")
-    return Path(os.environ.get("GOBIN") or Path(home) / "bin")

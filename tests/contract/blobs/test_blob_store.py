@@ -1,4 +1,4 @@
-"""One suite for both forms of the blob store: a local folder, and a bucket on an S3 server."""
+"""One suite for both forms of the blob store: a local folder, and a bucket on two S3 servers."""
 
 import hashlib
 import os
@@ -21,11 +21,12 @@ CONTENT = b"some picture"
 HASH = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", "s3", pytest.param("gateway", marks=pytest.mark.deploy)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "local":
         return blobs_at((tmp_path / "blobs").as_uri())
-    return blobs_at(request.getfixturevalue("s3_bucket"))
+    bucket = "s3_bucket" if request.param == "s3" else "s3_gateway_bucket"
+    return blobs_at(request.getfixturevalue(bucket))
 
 
 def test_what_is_put_is_got_under_the_hash_of_its_bytes(store: BlobStore) -> None:
