@@ -1,7 +1,7 @@
 """The pictures: a page of them, one of them, its files, and what became of a record."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -27,6 +27,8 @@ class PictureFilter:
     lane: Lane | None = None
     name: str = ""
     """Part of the name, in any case; looked for among the NAMES_SEARCHED newest pictures."""
+    day: date | None = None
+    """When they came, in UTC."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ def _conditions(which: PictureFilter) -> list[ColumnElement[bool]]:
         conditions.append(Image.state.in_(which.states))
     if which.lane:
         conditions.append(Image.lane == which.lane)
+    if which.day:
+        begins = datetime.combine(which.day, time.min, UTC)
+        conditions.append(Image.received_at >= begins)
+        conditions.append(Image.received_at < begins + timedelta(days=1))
     if which.name:
         newest = select(func.max(Image.id)).scalar_subquery()
         conditions.append(Image.id > newest - NAMES_SEARCHED)

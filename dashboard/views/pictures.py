@@ -80,7 +80,15 @@ def _filter() -> PictureFilter:
             bind="query-params",
             width=240,
         )
-    return PictureFilter(tuple(states), lane, (name or "").strip())
+        day = st.date_input(
+            "Day, UTC",
+            value=None,
+            format="YYYY-MM-DD",
+            key="day",
+            bind="query-params",
+            width=150,
+        )
+    return PictureFilter(tuple(states), lane, (name or "").strip(), day)
 
 
 def _nothing(which: PictureFilter) -> None:

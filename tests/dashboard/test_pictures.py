@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +59,16 @@ def test_the_list_can_be_narrowed_by_state_lane_and_name(seeded: Seed, open_page
     page.pills(key="state").set_value([]).run()
     page.text_input(key="name").set_value("MOON").run()
     assert [link.label for link in page.page_link] == ["A Halo around the Moon"]
+
+
+def test_the_list_is_of_a_day(seeded: Seed, open_page: OpenPage) -> None:
+    today = datetime.now(UTC).date()
+    listed = [
+        len(open_page("pictures", day=day.isoformat()).page_link)
+        for day in (today - timedelta(days=1), today, today + timedelta(days=1))
+    ]
+    assert sum(listed) == 12  # midnight may have passed since they came
+    assert listed[2] == 0
 
 
 def test_many_pictures_come_page_by_page(

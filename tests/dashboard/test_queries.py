@@ -105,6 +105,8 @@ def test_pictures_are_listed_newest_first_page_by_page(database: Database, fille
         (PictureFilter(name="HALO"), ["A Halo around the Moon"]),
         (PictureFilter(name="%"), []),
         (PictureFilter(name="_"), []),
+        (PictureFilter(states=(ImageState.DEAD,), day=NOW.date()), ["torn-in-half.jpg"]),
+        (PictureFilter(day=NOW.date() + timedelta(days=1)), []),
         (
             PictureFilter(lane=Lane.UPLOAD, states=(ImageState.DONE,), name="co"),
             ["Comet and Crescent"],

@@ -59,6 +59,7 @@ def whole_tables(plan: Plan) -> list[str]:
         ("pictures", {"lane": "apod"}),
         ("pictures", {"lane": "apod", "state": "done"}),
         ("pictures", {"name": "moon"}),
+        ("pictures", {"day": "2026-11-23", "state": "done"}),
         ("pictures", {"picture": "1"}),
         ("apod", {}),
         ("apod", {"title": "moon"}),
