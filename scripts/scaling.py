@@ -32,6 +32,7 @@ from sqlalchemy import create_engine, text
 
 from infra.eventlog.topics import UPLOADS
 from serving.contract import MODELS
+from serving.embedded.versions import on_disk
 from tests.production.compose import DEPLOY, REPOSITORY, Compose, read_compose
 from tests.production.machine import Machine
 from tests.production.services import Services, running
@@ -235,8 +236,8 @@ def gflop_per_megapixel(model: str) -> float:
 
 def variables(model: str) -> Path:
     """The weights of a shipped model's newest version, as TensorFlow names them."""
-    newest = max((SHIPPED / model).iterdir(), key=lambda folder: int(folder.name))
-    return newest / "variables" / "variables"
+    versions = on_disk(SHIPPED / model)
+    return versions[max(versions)] / "variables" / "variables"
 
 
 class MeasuredDatabase:

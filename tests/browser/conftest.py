@@ -82,19 +82,19 @@ class RunningDashboard:
 @pytest.fixture(scope="session")
 def empty_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashboard]:
     """A dashboard whose database has tables and no rows."""
-    yield from _running(tmp_path_factory.mktemp("empty"), rows=False)
+    yield from running_dashboard(tmp_path_factory.mktemp("empty"), rows=False)
 
 
 @pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDashboard]:
     """A dashboard with pictures in every state."""
-    yield from _running(tmp_path_factory.mktemp("seeded"), rows=True)
+    yield from running_dashboard(tmp_path_factory.mktemp("seeded"), rows=True)
 
 
 @pytest.fixture
 def guarded_dashboard(openid: Provider, tmp_path: Path) -> Iterator[RunningDashboard]:
     """A dashboard where visitors may look, and Anna operates."""
-    yield from _running(
+    yield from running_dashboard(
         tmp_path,
         rows=True,
         VISITORS="look",
@@ -106,7 +106,8 @@ def guarded_dashboard(openid: Provider, tmp_path: Path) -> Iterator[RunningDashb
     )
 
 
-def _running(home: Path, *, rows: bool, **settings: str) -> Iterator[RunningDashboard]:
+def running_dashboard(home: Path, *, rows: bool, **settings: str) -> Iterator[RunningDashboard]:
+    """With tables, and with pictures in every state where rows are wanted."""
     database = Database(f"sqlite:///{home / 'doublet.sqlite'}")
     upgrade(database)
     if rows:

@@ -1,6 +1,5 @@
 """A result of 100 megapixels in the comparison, down to its single pixels."""
 
-import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +14,9 @@ from infra.blobs import Blob, BlobStore
 from infra.database.engine import Database
 from infra.database.migrate import upgrade
 from infra.database.models import Image, ImageState, Lane, Result
-from tests.browser.conftest import RunningDashboard
+from tests.browser.conftest import RunningDashboard, running_dashboard
 from tests.browser.pages import window
+from tests.dashboard.seeding import STAGE_COLUMNS, encoded
 from tests.fixtures.blob_stores import blobs_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -35,9 +35,7 @@ def squares(side: int, square: int) -> NDArray[np.uint8]:
 
 
 def stored(blobs: BlobStore, pixels: NDArray[np.uint8]) -> Blob:
-    file = io.BytesIO()
-    Pillow.fromarray(pixels).save(file, "PNG", compress_level=1)
-    return blobs.put(file.getvalue())
+    return blobs.put(encoded(Pillow.fromarray(pixels), "PNG"))
 
 
 @pytest.fixture
@@ -58,23 +56,15 @@ def large_dashboard(tmp_path: Path) -> Iterator[RunningDashboard]:
         )  # fmt: skip
         session.add(image)
         session.flush()
-        stages = dict.fromkeys(
-            ("queue_s", "decode_s", "tile_s", "model_s", "join_s", "store_s"), 1.0
-        )
         session.add(
             Result(
                 image_id=image.id, model="doublet", version=1, sha256=doubled.sha256, bytes=1,
                 width=SIDE, height=SIDE, spread_sha256=spread.sha256, mean_spread=1.0,
-                tiles=1, stored_at=now, **stages,
+                tiles=1, stored_at=now, **dict.fromkeys(STAGE_COLUMNS, 1.0),
             )
         )  # fmt: skip
     database.close()
-    running = RunningDashboard(tmp_path)
-    try:
-        running.wait()
-        yield running
-    finally:
-        running.stop()
+    yield from running_dashboard(tmp_path, rows=False)
 
 
 def test_a_hundred_megapixels_are_looked_at_pixel_by_pixel(
